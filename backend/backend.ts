@@ -1,0 +1,82 @@
+// What a backend is to the rest of the daemon: something that takes a conversation and answers in Claude's
+// event stream, or fails with one BackendError before it has accepted.
+
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Fault } from '../wire/error.ts';
+import type { StreamItem } from '../wire/frame.ts';
+import type { Conversation } from '../wire/message.ts';
+
+/** The request as received. Only the Claude API passthrough reads it: keys go to no one else. */
+export type Received = {
+  readonly method: string;
+  /** Path with its query string, as received. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+};
+
+export type OpenRequest = {
+  readonly conversation: Conversation;
+  readonly received: Received;
+  /** What the backend is asked for. */
+  readonly model: string;
+  /** What the client asked for; echoed in message_start. */
+  readonly requestedModel: string;
+  /** Estimate, for the input_tokens of message_start and for the liveness budget. */
+  readonly promptTokens: number;
+};
+
+export type Opened = {
+  /** Ends after message_stop, or throws BackendError. Leaving the loop early aborts the backend. */
+  readonly items: AsyncIterable<StreamItem>;
+  /** Milliseconds spent waiting at this backend's gate. */
+  readonly queueMs: number;
+};
+
+export interface Backend {
+  readonly name: string;
+  /**
+   * Waits at the gate, sends the request and resolves once the server has accepted it.
+   * Rejects with BackendError before that; with the signal's reason where the signal aborted.
+   */
+  open(request: OpenRequest, signal: AbortSignal): Promise<Opened>;
+  /** The backend's own count of the conversation's prompt tokens; undefined where it has no tokenizer endpoint. */
+  countTokens?(conversation: Conversation, model: string, signal: AbortSignal): Promise<number | undefined>;
+  close(): Promise<void>;
+}
+
+export type BackendErrorDetail = {
+  readonly fault: Fault;
+  readonly backend: string;
+  readonly httpStatus?: number;
+  readonly retryAfterS?: number;
+  /** Set where the fault is `overflow` and the backend told both figures. */
+  readonly overflow?: { readonly promptTokens: number; readonly windowTokens: number };
+};
+
+export class BackendError extends Error {
+  override readonly name = 'BackendError';
+  readonly detail: BackendErrorDetail;
+
+  constructor(detail: BackendErrorDetail, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.detail = detail;
+  }
+}
+
+/** What is known of a backend from probes and from traffic. Unknown is absent. */
+export type BackendState = 'unknown' | 'up' | 'loading' | 'down';
+
+export type BackendStatus = {
+  readonly state: BackendState;
+  readonly model?: string;
+  readonly contextWindow?: number;
+  /** Where the window was read, e.g. `props`, `config.json`, `setting`, `assumed`. */
+  readonly contextWindowSource?: 'server' | 'config.json' | 'setting' | 'assumed';
+  readonly flavour?: 'mlx-lm' | 'lmstudio' | 'llama.cpp' | 'vllm' | 'claude' | 'other';
+  readonly supportsImages?: boolean;
+  readonly checkedAtMs?: number;
+  /** When it last completed a request or a 1-token probe. */
+  readonly provenAtMs?: number;
+  readonly lastError?: string;
+};

@@ -1,0 +1,81 @@
+// What is remembered of a request. Every request ends as exactly one Outcome; the store, the metrics, the
+// log and the router's memory read it, and nothing else records.
+
+import type { Fault, Phase } from '../wire/error.ts';
+import type { BackendName, Classification, Decision, RefusalReason } from './decision.ts';
+
+export const KINDS = [
+  'main',
+  'subagent',
+  'compact',
+  'title',
+  'plan-name',
+  'web-search',
+  'quota-probe',
+  'probe',
+  'safety-check',
+  'count-tokens',
+] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** Silence is not zero: `none` says that nobody reported a figure and none could be inferred. */
+export type CacheReport =
+  | {
+      readonly evidence: 'reported' | 'progress' | 'inferred';
+      readonly promptTokens: number;
+      readonly cachedTokens: number;
+      readonly writtenTokens?: number;
+    }
+  | { readonly evidence: 'none'; readonly promptTokens?: number };
+
+export type Ending =
+  | { readonly result: 'completed' }
+  | { readonly result: 'refused'; readonly refusal: RefusalReason | 'bad-request' }
+  | { readonly result: 'failed'; readonly phase: Phase; readonly fault: Fault }
+  | { readonly result: 'cancelled'; readonly phase: Phase };
+
+/** One attempt at one backend that did not become the answer. */
+export type Attempt = {
+  readonly backend: BackendName;
+  readonly fault: Fault;
+  readonly phase: Phase;
+  readonly message: string;
+  readonly durationMs: number;
+};
+
+export type Outcome = {
+  readonly requestId: string;
+  /** Unix epoch, milliseconds. */
+  readonly startedAtMs: number;
+  readonly durationMs: number;
+  readonly kind: Kind;
+  readonly answeredBy: BackendName | 'daemon';
+  /** The model that the backend was asked for. Absent where no backend was asked. */
+  readonly model?: string;
+  readonly requestedModel: string;
+  readonly stream: boolean;
+  readonly sessionId?: string;
+  readonly agentId?: string;
+  readonly turnId?: string;
+  readonly project?: string;
+  readonly clientVersion?: string;
+  readonly classification?: Classification;
+  readonly decision?: Decision;
+  readonly attempts: readonly Attempt[];
+  readonly queueMs?: number;
+  /** From the request's arrival to the first content delta. */
+  readonly ttftMs?: number;
+  /** Time the daemon itself took before it opened the backend. */
+  readonly overheadMs?: number;
+  readonly outputTokens?: number;
+  readonly stopReason?: string;
+  readonly toolCalls: readonly string[];
+  readonly invalidToolCalls: number;
+  readonly httpStatus: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly cache: CacheReport;
+  readonly ending: Ending;
+  /** One sentence for a person, where the ending is not `completed`. */
+  readonly message?: string;
+};
