@@ -23,3 +23,27 @@ export type Fault =
 
 /** When: nothing was sent to the client before `mid-stream`. */
 export type Phase = 'queued' | 'before-first-token' | 'mid-stream';
+
+/** The error types of the Messages API that the daemon uses for faults of its own. */
+export type ErrorType =
+  | 'invalid_request_error'
+  | 'authentication_error'
+  | 'permission_error'
+  | 'not_found_error'
+  | 'request_too_large'
+  | 'api_error'
+  | 'overloaded_error'
+  | 'timeout_error';
+
+/** The request cannot be served as it was received. The message is one sentence for the person who sent it. */
+export class WireError extends Error {
+  override readonly name = 'WireError';
+  readonly status: number;
+  readonly type: ErrorType;
+
+  constructor(message: string, status = 400, type: ErrorType = 'invalid_request_error') {
+    super(message);
+    this.status = status;
+    this.type = type;
+  }
+}
