@@ -1,0 +1,35 @@
+// The forms of `--since`.
+
+const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+const FORMS = 'a span (15m, 24h, 7d), a day or time (2026-01-31, 2026-01-31T08:00) or today';
+
+export type Since = { readonly sinceMs: number } | { readonly problem: string };
+
+/** Days and times without a zone are local. The problem is a sentence that names the forms allowed. */
+export function parseSince(text: string, nowMs: number): Since {
+  const sinceMs = momentOf(text.trim(), nowMs);
+  if (sinceMs === undefined) return { problem: `--since takes ${FORMS}, not "${text}".` };
+  if (sinceMs > nowMs)
+    return { problem: `--since takes ${FORMS} in the past, and "${text}" is still to come.` };
+  return { sinceMs };
+}
+
+function momentOf(text: string, nowMs: number): number | undefined {
+  if (text === 'today') return new Date(nowMs).setHours(0, 0, 0, 0);
+  const span = /^(\d{1,6})([mhd])$/.exec(text);
+  if (span !== null) return spanStart(Number(span[1]), UNIT_MS[span[2] ?? ''], nowMs);
+  const date = /^(\d{4}-\d{2}-\d{2})(T.+)?$/.exec(text);
+  return date === null ? undefined : calendarMoment(date[1] ?? '', date[2] ?? 'T00:00');
+}
+
+function spanStart(n: number, unitMs: number | undefined, nowMs: number): number | undefined {
+  return n === 0 || unitMs === undefined ? undefined : nowMs - n * unitMs;
+}
+
+function calendarMoment(day: string, time: string): number | undefined {
+  // JavaScript makes 2 March of 30 February: a day that does not survive the round trip does not exist.
+  const isReal = new Date(`${day}T00:00Z`);
+  if (Number.isNaN(isReal.getTime()) || isReal.toISOString().slice(0, 10) !== day) return undefined;
+  const moment = new Date(day + time).getTime();
+  return Number.isNaN(moment) ? undefined : moment;
+}

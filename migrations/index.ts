@@ -1,0 +1,9 @@
+// Every step, in order. Listed here rather than read from the folder, so that the compiled package finds them.
+
+import type { Migration } from 'kysely/migration';
+import { up as requests } from './0001-requests.ts';
+
+/** Keys sort in the order of the steps; a key that was released is never renamed. */
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-requests': { up: requests },
+};

@@ -1,0 +1,228 @@
+// Writes what happened, never in a request's way: `begin` and `end` only put a row into a bounded queue, and
+// the queue goes to the file in the background. A file that is locked, full or broken keeps the rows here until
+// it takes them; what does not fit any more is counted as dropped.
+
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import type { Outcome } from '../router/outcome.ts';
+import { type DaemonIdentity, endDaemon, registerDaemon } from './daemons.ts';
+import type { OpenResult, StoreDatabase } from './database.ts';
+import { type PendingRecord, type StartedRequest, toEnded, toRunning } from './row.ts';
+import { isRefusedRow, writeRecords } from './write.ts';
+
+export type { StartedRequest } from './row.ts';
+
+export type RecorderHealth = {
+  /** Requests whose newest state is not in the file yet. */
+  readonly queued: number;
+  /** Outcomes committed. */
+  readonly written: number;
+  /** Outcomes lost for good. */
+  readonly dropped: number;
+  /** Absent while the store works. */
+  readonly lastError?: string;
+  /** Where a damaged database was moved to when the store was opened. */
+  readonly movedAside?: string;
+};
+
+export type Recorder = {
+  begin(started: StartedRequest): void;
+  end(outcome: Outcome): void;
+  /** Resolves when the queue is empty or the store did not take it. Never rejects. */
+  flush(): Promise<void>;
+  /** Flushes, for `closeWithinMs` at most, and closes the database. Never rejects. */
+  close(): Promise<void>;
+  readonly health: RecorderHealth;
+};
+
+export type RecorderOptions = {
+  /** Called in the background until the database is open, so that a locked one does not keep the daemon waiting. */
+  readonly open: () => Promise<OpenResult>;
+  readonly daemon: DaemonIdentity;
+  /** Unix epoch, milliseconds. */
+  readonly clock: () => number;
+  /** Told of every lost outcome, with the reason in words. */
+  readonly onDrop?: (requestId: string, reason: string) => void;
+  readonly flushAfterMs?: number;
+  readonly closeWithinMs?: number;
+  readonly capacity?: number;
+};
+
+export function createRecorder(options: RecorderOptions): Recorder {
+  return new StoreRecorder(options);
+}
+
+/** A transaction of so many rows holds the event loop for about 2 ms. */
+const BATCH = 32;
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 1_000;
+
+class StoreRecorder implements Recorder {
+  readonly #options: RecorderOptions;
+  readonly #capacity: number;
+  readonly #flushAfterMs: number;
+  readonly #pending = new Map<string, PendingRecord>();
+  #store: StoreDatabase | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #draining: Promise<void> | undefined;
+  #failures = 0;
+  #closed = false;
+  #written = 0;
+  #dropped = 0;
+  #lastError: string | undefined;
+  #movedAside: string | undefined;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#capacity = options.capacity ?? 10_000;
+    this.#flushAfterMs = options.flushAfterMs ?? 50;
+    this.#schedule(0);
+  }
+
+  get health(): RecorderHealth {
+    return {
+      queued: this.#pending.size,
+      written: this.#written,
+      dropped: this.#dropped,
+      ...(this.#lastError !== undefined && { lastError: this.#lastError }),
+      ...(this.#movedAside !== undefined && { movedAside: this.#movedAside }),
+    };
+  }
+
+  begin(started: StartedRequest): void {
+    // Not queued where there is no room: nothing is lost, for the outcome brings the whole row.
+    if (this.#closed || this.#pending.size >= this.#capacity || this.#pending.has(started.requestId)) return;
+    this.#pending.set(started.requestId, toRunning(started, this.#options.daemon.daemonId));
+    this.#schedule(this.#flushAfterMs);
+  }
+
+  end(outcome: Outcome): void {
+    const record = toEnded(outcome, this.#options.daemon.daemonId);
+    const hasRoom = this.#pending.size < this.#capacity || this.#pending.has(outcome.requestId);
+    if (this.#closed || !hasRoom) {
+      this.#drop(record, this.#closed ? 'the store is closed' : 'the queue is full');
+      return;
+    }
+    this.#pending.set(outcome.requestId, record);
+    this.#schedule(this.#flushAfterMs);
+  }
+
+  flush(): Promise<void> {
+    this.#draining ??= this.#drain().finally(() => {
+      this.#draining = undefined;
+    });
+    return this.#draining;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#flushWithin(this.#options.closeWithinMs ?? 2_000);
+    for (const record of this.#pending.values()) this.#drop(record, this.#lastError ?? 'the store is closed');
+    this.#pending.clear();
+    clearTimeout(this.#timer);
+    await this.#leave();
+  }
+
+  /** An earlier flush is waited for at its own pace, a later one comes in its place: one timer at a time. */
+  #schedule(delayMs: number): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.flush();
+    }, delayMs);
+    this.#timer.unref();
+  }
+
+  async #drain(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    try {
+      const store = await this.#open();
+      while (this.#pending.size > 0) {
+        await this.#writeBatch(store);
+        await setImmediate(); // requests come first: one short transaction, then everyone else's turn
+      }
+      this.#failures = 0;
+      this.#lastError = undefined;
+    } catch (error) {
+      this.#failures += 1;
+      this.#lastError = sentence(error);
+      this.#schedule(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 1)));
+    }
+  }
+
+  async #open(): Promise<StoreDatabase> {
+    if (this.#store !== undefined) return this.#store;
+    const opened = await this.#options.open();
+    if (opened.state === 'unusable') throw new Error(opened.message);
+    this.#movedAside = opened.movedAside ?? this.#movedAside;
+    try {
+      await registerDaemon(opened.database.db, this.#options.daemon);
+    } catch (error) {
+      await opened.database.close();
+      throw error;
+    }
+    this.#store = opened.database;
+    return opened.database;
+  }
+
+  async #writeBatch(store: StoreDatabase): Promise<void> {
+    const batch = [...this.#pending.values()].slice(0, BATCH);
+    try {
+      await writeRecords(store.db, batch);
+    } catch (error) {
+      if (!isRefusedRow(error)) throw error;
+      await this.#writeSingly(store, batch);
+    }
+    for (const record of batch) this.#settle(record);
+  }
+
+  /** One row that the schema refuses must not hold up the others for ever. */
+  async #writeSingly(store: StoreDatabase, batch: readonly PendingRecord[]): Promise<void> {
+    for (const record of batch) {
+      try {
+        await writeRecords(store.db, [record]);
+      } catch (error) {
+        if (!isRefusedRow(error)) throw error;
+        this.#pending.delete(record.request.request_id);
+        this.#drop(record, sentence(error));
+      }
+    }
+  }
+
+  #settle(record: PendingRecord): void {
+    const id = record.request.request_id;
+    // While it was written, its end may have come in: then that stays for the next batch.
+    if (this.#pending.get(id) !== record) return;
+    this.#pending.delete(id);
+    if (record.request.result !== 'running') this.#written += 1;
+  }
+
+  async #flushWithin(limitMs: number): Promise<void> {
+    await this.flush();
+    for (let waitedMs = 0; this.#pending.size > 0 && waitedMs < limitMs; waitedMs += FIRST_RETRY_MS) {
+      await delay(FIRST_RETRY_MS);
+      await this.flush();
+    }
+  }
+
+  async #leave(): Promise<void> {
+    const { daemon, clock } = this.#options;
+    try {
+      if (this.#store !== undefined) await endDaemon(this.#store.db, daemon.daemonId, clock());
+    } catch {
+      // The next daemon finds out by the pid.
+    }
+    await this.#store?.close();
+  }
+
+  #drop({ request }: PendingRecord, reason: string): void {
+    if (request.result === 'running') return; // only an outcome is a loss; what began may still end
+    this.#dropped += 1;
+    this.#options.onDrop?.(request.request_id, reason);
+  }
+}
+
+function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

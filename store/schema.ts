@@ -1,0 +1,84 @@
+// The tables as the queries see them. NULL is unknown; times are Unix epoch milliseconds.
+
+import type { Generated } from 'kysely';
+import type { CacheResult } from '../router/cache.ts';
+import type { ClassifyReason, DecisionReason, Task } from '../router/decision.ts';
+import type { CacheReport, Ending, Kind } from '../router/outcome.ts';
+import type { Phase } from '../wire/error.ts';
+
+export type RequestResult = Ending['result'] | 'running' | 'interrupted';
+
+export type RequestsTable = {
+  readonly id: Generated<number>;
+  readonly request_id: string;
+  readonly daemon_id: string;
+  readonly started_ms: number;
+  readonly ended_ms: number | null;
+  readonly result: RequestResult;
+  readonly kind: Kind | null;
+  readonly task: Task | null;
+  readonly task_probability: number | null;
+  readonly classify_reason: ClassifyReason | null;
+  readonly decision_reason: DecisionReason | null;
+  readonly decision_detail: string | null;
+  /** JSON: the candidates that were not chosen, and why. */
+  readonly passed_over: string | null;
+  /** Who answered: a backend's name, or `daemon`. */
+  readonly backend: string | null;
+  readonly model: string | null;
+  readonly requested_model: string | null;
+  readonly stream: 0 | 1 | null;
+  readonly session_id: string | null;
+  readonly agent_id: string | null;
+  readonly turn_id: string | null;
+  readonly project: string | null;
+  readonly client_version: string | null;
+  readonly phase: Phase | null;
+  readonly fault: string | null;
+  readonly refusal: string | null;
+  readonly http_status: number | null;
+  readonly stop_reason: string | null;
+  readonly prompt_tokens: number | null;
+  readonly cached_tokens: number | null;
+  readonly written_tokens: number | null;
+  readonly output_tokens: number | null;
+  readonly cache_evidence: CacheReport['evidence'];
+  readonly cache_result: CacheResult;
+  readonly queue_ms: number | null;
+  readonly overhead_ms: number | null;
+  readonly ttft_ms: number | null;
+  readonly duration_ms: number | null;
+  readonly attempts: number | null;
+  readonly tool_calls: number | null;
+  readonly invalid_tool_calls: number | null;
+  readonly bytes_in: number | null;
+  readonly bytes_out: number | null;
+  readonly message: string | null;
+};
+
+export type AttemptsTable = {
+  readonly request_id: string;
+  /** From 1, in the order they were made. */
+  readonly n: number;
+  readonly backend: string;
+  readonly fault: string;
+  readonly phase: Phase;
+  readonly message: string;
+  readonly duration_ms: number | null;
+};
+
+export type DaemonsTable = {
+  readonly daemon_id: string;
+  readonly pid: number;
+  /** What tells this process from a later one with the same pid; NULL where the system does not say. */
+  readonly process_start: string | null;
+  readonly version: string;
+  readonly started_ms: number;
+  readonly ended_ms: number | null;
+};
+
+export type Schema = {
+  readonly requests: RequestsTable;
+  readonly attempts: AttemptsTable;
+  readonly daemons: DaemonsTable;
+};

@@ -1,0 +1,79 @@
+// Kysely on better-sqlite3, with two corrections to Kysely's own dialect: transactions take the write lock when
+// they begin (a deferred one that reads first cannot be retried from within when another process writes in
+// between), and migrations run inside one (SQLite's DDL is transactional; Kysely does not use it).
+
+import type Database from 'better-sqlite3';
+import { CompiledQuery, type DatabaseConnection, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely';
+
+export class StoreDialect extends SqliteDialect {
+  readonly #sqlite: Database.Database;
+
+  constructor(sqlite: Database.Database) {
+    super({ database: sqlite });
+    this.#sqlite = sqlite;
+  }
+
+  override createDriver(): ImmediateDriver {
+    return new ImmediateDriver(this.#sqlite);
+  }
+
+  override createAdapter(): TransactionalAdapter {
+    return new TransactionalAdapter();
+  }
+}
+
+class ImmediateDriver extends SqliteDriver {
+  readonly #sqlite: Database.Database;
+
+  constructor(sqlite: Database.Database) {
+    super({ database: sqlite });
+    this.#sqlite = sqlite;
+  }
+
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    // A full disk makes SQLite roll back by itself; a second rollback would hide the error that matters.
+    if (this.#sqlite.inTransaction) await super.rollbackTransaction(connection);
+  }
+}
+
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+/** SQLite's own name of an error, such as `SQLITE_BUSY`; undefined for an error of another origin. */
+export function sqliteCode(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && code.startsWith('SQLITE_') ? code : undefined;
+}
+
+export function isDamage(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT') === true;
+}
+
+export function isBusy(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code?.startsWith('SQLITE_BUSY') === true || code?.startsWith('SQLITE_LOCKED') === true;
+}
+
+/** Older SQLite can lose a WAL that is reset while a reader looks on (sqlite.org/wal.html#walresetbug). */
+export function isSafeSqlite(version: string): boolean {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
+  return major * 1e6 + minor * 1e3 + patch >= 3_051_003;
+}
+
+/** Throws where the SQLite that is linked in is too old. */
+export function requireSafeSqlite(sqlite: Database.Database): void {
+  const version = String(sqlite.prepare('select sqlite_version()').pluck().get());
+  if (!isSafeSqlite(version)) {
+    throw new Error(
+      `SQLite ${version} can lose records; 3.51.3 is the oldest that is safe. Run \`npm ci\` again.`,
+    );
+  }
+}
