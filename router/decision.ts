@@ -11,9 +11,12 @@ export const CLASSIFY_REASONS = [
   'plan-mode',
   'compaction',
   'edit-tool-used',
+  'plan-approved',
   'edit-words',
   'question-words',
   'short-consent',
+  'git-words',
+  'problem-report',
   'previous-turn',
   'default',
 ] as const;

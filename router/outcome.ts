@@ -14,7 +14,7 @@ export const KINDS = [
   'quota-probe',
   'probe',
   'safety-check',
-  'count-tokens',
+  'unreadable',
 ] as const;
 export type Kind = (typeof KINDS)[number];
 

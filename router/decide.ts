@@ -1,0 +1,123 @@
+// Where a request goes. What is wished for (an override, the mode, the turn's own backend, the task) is kept
+// apart from who can serve it, so that every answer can say which of the two decided. Pure: the same
+// knowledge gives the same decision.
+
+import { type Candidate, type Needs, unfit } from './candidate.ts';
+import type { Decision, DecisionReason, PassedOver, Refusal, Target } from './decision.ts';
+import type { Kind } from './outcome.ts';
+import { refuse } from './refuse.ts';
+import { type Wish, type WishInput, wishFor } from './wish.ts';
+
+export type DecideInput = WishInput & {
+  readonly kind: Kind;
+  /** In the order of the configuration; the Claude API among them where it is set up at all. */
+  readonly candidates: readonly Candidate[];
+  readonly needs: Needs;
+  /** Lets the Claude API answer where no local backend can. */
+  readonly allowCloud: boolean;
+};
+
+/**
+ * A decision has the chosen backend first and behind it those that may take over, the Claude API last. A
+ * backend believed down is never among them. A refusal says what is in the way of each backend.
+ */
+export function decide(input: DecideInput): Decision | Refusal {
+  const wish = wishFor(input);
+  const barred = input.candidates.flatMap((candidate) => barOf(candidate, wish, input) ?? []);
+  const able = input.candidates.filter(({ name }) => !barred.some((bar) => bar.backend === name));
+  const ordered = inOrder(able, wish, input);
+  const [chosen, ...others] = ordered;
+  if (chosen === undefined) return refuse(input, wish, barred);
+  const passedOver = [...barred, ...unchosen(able, chosen, input)];
+  return {
+    targets: [toTarget(chosen), ...others.map(toTarget)],
+    ...explain(chosen, wish, { passedOver, input }),
+    passedOver,
+  };
+}
+
+/** What no preference can overcome. */
+function barOf(candidate: Candidate, wish: Wish, input: DecideInput): PassedOver | undefined {
+  const { name: backend, isCloud } = candidate;
+  if (wish.others === 'only') {
+    if (backend !== wish.backend)
+      return { backend, why: 'not-allowed', detail: `${backend} may not stand in` };
+  } else if (isCloud && !input.allowCloud) {
+    return { backend, why: 'not-allowed', detail: `${backend} is in the cloud, and allowCloud is not set` };
+  }
+  return unfit(candidate, input.kind, input.needs);
+}
+
+function inOrder(able: readonly Candidate[], wish: Wish, input: DecideInput): readonly Candidate[] {
+  const ranked = able.toSorted((a, b) => rank(a, wish) - rank(b, wish));
+  if (!yieldsToWorkingEditors(wish, input)) return ranked;
+  const working = ranked.filter((candidate) => candidate.editsFailing === undefined);
+  // Bad edits are better than none, and no reason to send the code to the cloud.
+  return working.some((candidate) => !candidate.isCloud) ? working : ranked;
+}
+
+function rank({ name, state, isCloud }: Candidate, wish: Wish): number {
+  if (name === wish.backend && state !== 'loading') return 0;
+  if (isCloud) return 5;
+  // It may be minutes until a model is loaded: who is ready goes first.
+  if (state === 'loading') return name === wish.backend ? 3 : 4;
+  return name === wish.thenBackend ? 1 : 2;
+}
+
+function yieldsToWorkingEditors(wish: Wish, { classification }: DecideInput): boolean {
+  return classification.task === 'edit' && wish.reason !== 'override' && wish.reason !== 'fixed-mode';
+}
+
+function unchosen(able: readonly Candidate[], chosen: Candidate, input: DecideInput): readonly PassedOver[] {
+  const { task } = input.classification;
+  return able
+    .filter((candidate) => candidate !== chosen)
+    .map(({ name: backend, state, editsFailing }) => {
+      if (task === 'edit' && editsFailing !== undefined && chosen.editsFailing === undefined) {
+        return { backend, why: 'edits-failing', detail: `${backend} takes no edits now: ${editsFailing}` };
+      }
+      if (state === 'loading') return { backend, why: 'down', detail: `${backend} is loading its model` };
+      return { backend, why: 'not-preferred', detail: `${backend} stands by` };
+    });
+}
+
+function explain(
+  chosen: Candidate,
+  wish: Wish,
+  { passedOver, input }: { readonly passedOver: readonly PassedOver[]; readonly input: DecideInput },
+): Pick<Decision, 'reason' | 'detail'> {
+  if (chosen.name === wish.backend) {
+    const reachable = input.candidates.filter(({ isCloud }) => !isCloud || input.allowCloud);
+    const isOnly = wish.reason === 'task' && reachable.length === 1;
+    return isOnly
+      ? { reason: 'only-backend', detail: `${chosen.name} is the only backend.` }
+      : { reason: wish.reason, detail: wish.detail };
+  }
+  const bar = passedOver.find((each) => each.backend === wish.backend);
+  const detail = bar?.detail ?? `${wish.backend} is not configured`;
+  return { reason: reasonOf(bar?.why), detail: `${detail}: ${chosen.name} takes its place.` };
+}
+
+function reasonOf(why: PassedOver['why'] | undefined): DecisionReason {
+  switch (why) {
+    case 'down':
+      return 'backend-down';
+    case 'window':
+      return 'window-too-small';
+    case 'unsupported':
+      return 'unsupported';
+    case 'edits-failing':
+      return 'edits-failing';
+    // The route leads to a backend that is not there, or that nobody allowed: the others are all there is.
+    case 'not-allowed':
+    case 'not-preferred':
+    case undefined:
+      return 'only-backend';
+    default:
+      return why satisfies never;
+  }
+}
+
+function toTarget({ name: backend, model }: Candidate): Target {
+  return { backend, model };
+}

@@ -1,0 +1,66 @@
+// How the edits of one backend fare. Where too many fail it gets none for a while; then one turn tries again,
+// and its first edit decides whether the backend is trusted once more.
+
+const REMEMBERED_CALLS = 20;
+const MIN_CALLS = 5;
+const TOLERATED_SHARE = 0.2;
+const PROBE_PERIOD_MS = 10 * 60_000;
+
+export type EditRecord = {
+  count(result: 'ok' | 'failed', nowMs: number): void;
+  /** A turn of edits was given to the backend. If its pause is over, that turn is the probe. */
+  giveEdits(turn: string, nowMs: number): void;
+  /** Why the turn should not bring its edits here, in one clause; undefined where it may. */
+  failing(turn: string, nowMs: number): string | undefined;
+};
+
+type Pause = {
+  readonly untilMs: number;
+  readonly probe?: { readonly turn: string; readonly sinceMs: number };
+};
+
+export function createEditRecord(): EditRecord {
+  let calls: readonly ('ok' | 'failed')[] = [];
+  let pause: Pause | undefined;
+
+  return {
+    count(result, nowMs) {
+      const isProbe = pause?.probe !== undefined;
+      if (isProbe && result === 'ok') {
+        calls = ['ok'];
+        pause = undefined;
+        return;
+      }
+      calls = [...calls, result].slice(-REMEMBERED_CALLS);
+      // A late success must not make a pause longer.
+      if (isTooBad(calls) && (pause === undefined || result === 'failed'))
+        pause = { untilMs: nowMs + PROBE_PERIOD_MS };
+    },
+    giveEdits(turn, nowMs) {
+      if (pause === undefined || nowMs < pause.untilMs || probeRuns(pause, nowMs)) return;
+      pause = { ...pause, probe: { turn, sinceMs: nowMs } };
+    },
+    failing(turn, nowMs) {
+      if (pause === undefined) return undefined;
+      if (pause.probe?.turn === turn) return undefined;
+      const failed = calls.filter((each) => each === 'failed').length;
+      const figures = `${failed} of its last ${calls.length} edits failed`;
+      if (nowMs < pause.untilMs) return `${figures}, next try in ${minutes(pause.untilMs - nowMs)} min`;
+      return probeRuns(pause, nowMs) ? `${figures}, one turn is trying it again` : undefined;
+    },
+  };
+}
+
+function isTooBad(calls: readonly string[]): boolean {
+  const failed = calls.filter((each) => each === 'failed').length;
+  return calls.length >= MIN_CALLS && failed > TOLERATED_SHARE * calls.length;
+}
+
+// A probe whose turn ended without an edit has told nothing: after a while another turn may try.
+function probeRuns({ probe }: Pause, nowMs: number): boolean {
+  return probe !== undefined && nowMs - probe.sinceMs < PROBE_PERIOD_MS;
+}
+
+function minutes(ms: number): number {
+  return Math.ceil(ms / 60_000);
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { classify } from '../../router/classify.ts';
+import { CLASSIFY_REASONS, type ClassifyReason, type Task } from '../../router/decision.ts';
+import type { EarlierTurn, TurnEvidence } from '../../router/turn.ts';
+
+const edited: EarlierTurn = { edited: true, toolCalls: 3 };
+const looked: EarlierTurn = { edited: false, toolCalls: 3 };
+
+function evidence(more: Partial<TurnEvidence> = {}): TurnEvidence {
+  return {
+    turnId: 't',
+    toolRuns: [],
+    insideToolLoop: false,
+    planMode: false,
+    compaction: false,
+    earlierTurns: [],
+    messageCount: 1,
+    ...more,
+  };
+}
+
+const run = (name: string, result: 'ok' | 'declined' = 'ok') => ({ id: 'x', name, result });
+
+const table: readonly (readonly [string, Partial<TurnEvidence>, Task, ClassifyReason])[] = [
+  ['an Explore agent', { agentType: 'Explore', promptText: 'Fix it' }, 'analysis', 'subagent-type'],
+  ['a Plan agent', { agentType: 'Plan' }, 'analysis', 'subagent-type'],
+  [
+    'any other agent by its prompt',
+    { agentType: 'general-purpose', promptText: 'Fix it' },
+    'edit',
+    'edit-words',
+  ],
+  ['a compaction', { compaction: true, toolRuns: [run('Edit')] }, 'analysis', 'compaction'],
+  ['an order in plan mode', { planMode: true, promptText: 'Fix the spout' }, 'analysis', 'plan-mode'],
+  [
+    'a question after which a file was written',
+    { promptText: 'why?', toolRuns: [run('Write')] },
+    'edit',
+    'edit-tool-used',
+  ],
+  [
+    'an approved plan',
+    { promptText: 'what would you do?', toolRuns: [run('ExitPlanMode')] },
+    'edit',
+    'plan-approved',
+  ],
+  [
+    'a plan that was turned down',
+    { promptText: 'What would you do?', toolRuns: [run('ExitPlanMode', 'declined')] },
+    'analysis',
+    'question-words',
+  ],
+  [
+    'shell commands',
+    { promptText: 'Explain the spout', toolRuns: [run('Bash')] },
+    'analysis',
+    'question-words',
+  ],
+  ['an order', { promptText: 'Fix the spout' }, 'edit', 'edit-words'],
+  ['a polite order', { promptText: 'ok, can you please rename it to kettle?' }, 'edit', 'edit-words'],
+  [
+    'an order behind its reason',
+    { promptText: 'The name is odd, please rename it to kettle' },
+    'edit',
+    'edit-words',
+  ],
+  ['a question', { promptText: 'Why does it drip?' }, 'analysis', 'question-words'],
+  ['a request to look', { promptText: 'can you check the spout' }, 'analysis', 'question-words'],
+  [
+    'a sentence that ends as a question',
+    { promptText: 'The spout, that is old code?' },
+    'analysis',
+    'question-words',
+  ],
+  ['a commit', { promptText: 'commit this' }, 'analysis', 'git-words'],
+  ['a pull request', { promptText: 'create a draft PR' }, 'analysis', 'git-words'],
+  ['a pasted failure', { promptText: 'TestSpout: FAIL: wants 3, got 4' }, 'edit', 'problem-report'],
+  ['a consent', { promptText: 'yes' }, 'edit', 'short-consent'],
+  ['a choice', { promptText: 'Option B', earlierTurns: [edited] }, 'edit', 'short-consent'],
+  [
+    'a choice after much talk',
+    { promptText: 'Option B', earlierTurns: [looked] },
+    'analysis',
+    'previous-turn',
+  ],
+  [
+    'another language after an edit',
+    { promptText: 'ponlo en la tetera', earlierTurns: [edited] },
+    'edit',
+    'previous-turn',
+  ],
+  [
+    'another language after talk',
+    { promptText: '壺はどこ', earlierTurns: [looked] },
+    'analysis',
+    'previous-turn',
+  ],
+  [
+    'another language in between',
+    { promptText: 'чайник', earlierTurns: [edited, looked] },
+    'analysis',
+    'previous-turn',
+  ],
+  ['no prompt at all', {}, 'edit', 'default'],
+];
+
+describe('classify', () => {
+  for (const [name, more, task, reason] of table) {
+    it(`takes ${name} for ${task} by ${reason}`, () => {
+      const { task: got, reason: why } = classify(evidence(more));
+      assert.deepEqual({ task: got, reason: why }, { task, reason });
+    });
+  }
+
+  it('has a case for every reason', () => {
+    const tested = new Set([...table.map(([, , , reason]) => reason), 'override']);
+    assert.deepEqual([...tested].sort(), [...CLASSIFY_REASONS].sort());
+  });
+
+  it('obeys an override against everything it sees', () => {
+    const seen = evidence({ planMode: true, agentType: 'Explore' });
+    assert.deepEqual(classify(seen, 'edit'), { task: 'edit', probability: 1, reason: 'override' });
+  });
+
+  it('is surer of an edit where the session has just edited', () => {
+    const after = (turn: EarlierTurn) =>
+      classify(evidence({ promptText: 'Fix the spout', earlierTurns: [turn] })).probability;
+    assert.ok(after(edited) > after(looked));
+  });
+
+  it('gives the same verdict twice, and believes in it at least by half, for any text', () => {
+    const turns = fc.array(fc.constantFrom(edited, looked), { maxLength: 4 });
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 300 }), turns, (promptText, earlierTurns) => {
+        const seen = evidence({ promptText, earlierTurns });
+        const verdict = classify(seen);
+        assert.deepEqual(classify(seen), verdict);
+        assert.ok(verdict.probability >= 0.5 && verdict.probability <= 1);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
