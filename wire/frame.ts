@@ -1,6 +1,7 @@
 // Claude's event stream: the only internal form of an answer. A backend yields frames, and between them
 // notes that never travel: how far a prefill is, and what the backend itself reported of its tokens.
 
+import { type ErrorType, errorBody } from './error.ts';
 import type { JsonObject } from './message.ts';
 
 export type StopReason =
@@ -80,8 +81,21 @@ export type UsageNote = {
   readonly writtenTokens?: number;
   readonly outputTokens?: number;
 };
-/** A sign of life without content (SSE comment, ping of the backend): resets the liveness budget. */
-export type AliveNote = { readonly type: 'alive' };
+/**
+ * A sign of life without content (SSE comment, ping of the backend): resets the liveness budget. With
+ * `generating` the model is already writing what is held back here: the arguments of a tool call.
+ */
+export type AliveNote = { readonly type: 'alive'; readonly generating?: true };
 export type Note = ProgressNote | UsageNote | AliveNote;
 
 export type StreamItem = Frame | Note;
+
+/** A frame as it goes over the wire. */
+export function encodeFrame(frame: Frame): string {
+  return `event: ${frame.type}\ndata: ${JSON.stringify(frame)}\n\n`;
+}
+
+/** The end of a stream that failed after its headers were sent. Nothing may follow it. */
+export function encodeError(type: ErrorType, message: string, requestId: string): string {
+  return `event: error\ndata: ${JSON.stringify(errorBody(type, message, requestId))}\n\n`;
+}

@@ -1,0 +1,199 @@
+// How many tokens a prompt has, for a backend that cannot be asked. The estimate is a weighted sum of the text's
+// character classes; the weights belong to a model and are learned from every usage that it reports.
+//
+// Most prompts begin with one that was reported before. Then only what was added is estimated, and the difference
+// of the two reports says what the added text alone came to, which teaches far more than the totals.
+//
+// Learning is a Kalman filter over the weights: each report says one number about a mixture of all classes, and
+// the filter's covariance remembers which weights are already known well. A first report moves everything, the
+// hundredth of the same kind nearly nothing, and a class met late is still learned at once.
+
+import { hash as digest } from 'node:crypto';
+import { asFields, type Fields } from './fields.ts';
+import { type ClassCounts, countClasses, TEXT_CLASSES, type TextClass } from './text-classes.ts';
+
+/** `hash` names the text: equal hashes are taken for equal texts. */
+export type CountedSegment = { readonly hash: string; readonly text: string };
+
+export type TokenEstimator = {
+  /** Tokens of the whole prompt, at least 1. */
+  estimate(model: string, segments: readonly CountedSegment[]): number;
+  /** What the model reported for exactly these segments: the whole prompt, cached part included. */
+  learn(model: string, segments: readonly CountedSegment[], promptTokens: number): void;
+  /** What was learned, to be given to `createTokenEstimator` after a restart. */
+  toJSON(): SavedEstimator;
+};
+
+export type SavedEstimator = {
+  readonly classes: readonly string[];
+  readonly models: Readonly<Record<string, SavedModel>>;
+};
+type SavedModel = {
+  readonly weights: readonly number[];
+  readonly covariance: readonly (readonly number[])[];
+};
+
+type Split = { readonly knownTokens: number; readonly added: readonly number[] };
+type Learned = { weights: number[]; covariance: number[][] };
+
+const MAX_MODELS = 32;
+const MAX_SEGMENTS = 4096;
+const MAX_REPORTS = 4096;
+
+/** `saved` is a former `toJSON()`; what does not fit is forgotten without a word. */
+export function createTokenEstimator(saved?: unknown): TokenEstimator {
+  const models = readSaved(saved);
+  const counts = new Map<string, ClassCounts>();
+  const reports = new Map<string, number>();
+
+  const featuresOf = (segments: readonly CountedSegment[]): number[] => {
+    const sums = TEXT_CLASSES.map(() => 0);
+    for (const segment of segments) {
+      const counted = counts.get(segment.hash) ?? countClasses(segment.text);
+      keep(counts, segment.hash, counted, MAX_SEGMENTS);
+      for (const [at, name] of TEXT_CLASSES.entries()) sums[at] = (sums[at] ?? 0) + counted[name];
+    }
+    return sums;
+  };
+  /** The longest beginning of these segments that was reported, and what came after it. */
+  const split = (chain: readonly string[], segments: readonly CountedSegment[]): Split => {
+    const at = chain.findLastIndex((key) => reports.has(key));
+    const known = at < 0 ? 0 : (reports.get(chain[at] ?? '') ?? 0);
+    return { knownTokens: known, added: featuresOf(segments.slice(at + 1)) };
+  };
+
+  return {
+    estimate(model, segments) {
+      const { weights } = models.get(model) ?? unlearned();
+      const { knownTokens, added } = split(chainOf(model, segments), segments);
+      return Math.max(1, Math.round(knownTokens + dot(added, weights)));
+    },
+    learn(model, segments, promptTokens) {
+      if (segments.length === 0 || !(promptTokens > 0) || !Number.isFinite(promptTokens)) return;
+      const chain = chainOf(model, segments);
+      const { knownTokens, added } = split(chain, segments);
+      const learned = models.get(model) ?? unlearned();
+      update(learned, added, promptTokens - knownTokens);
+      keep(models, model, learned, MAX_MODELS);
+      keep(reports, chain.at(-1) ?? '', promptTokens, MAX_REPORTS);
+    },
+    toJSON: () => ({ classes: TEXT_CLASSES, models: Object.fromEntries(models) }),
+  };
+}
+
+/** One key for each beginning of the segments. */
+function chainOf(model: string, segments: readonly CountedSegment[]): readonly string[] {
+  let key = model;
+  return segments.map(({ hash }) => {
+    key = digest('sha1', `${key} ${hash}`);
+    return key;
+  });
+}
+
+/** Most recently used last; the oldest goes where there are too many. */
+function keep<V>(map: Map<string, V>, key: string, value: V, max: number): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= max) return;
+  const [oldest] = map.keys();
+  if (oldest !== undefined) map.delete(oldest);
+}
+
+// ---- Before anything was learned ----------------------------------------------------------------------
+
+/** Tokens for each of a class, and how far a tokenizer may be from that: fitted to vocabularies of 100,000 and more. */
+const PRIOR: Readonly<Record<TextClass, { readonly weight: number; readonly spread: number }>> = {
+  segments: { weight: 5, spread: 6 },
+  words: { weight: 0.92, spread: 0.5 },
+  letters: { weight: 0.02, spread: 0.2 },
+  longLetters: { weight: 0.14, spread: 0.15 },
+  rareLetters: { weight: 0.2, spread: 0.4 },
+  humps: { weight: 0.9, spread: 0.5 },
+  capitals: { weight: 0.1, spread: 0.3 },
+  accented: { weight: 1, spread: 1 },
+  digits: { weight: 0.8, spread: 0.5 },
+  numbers: { weight: 0.6, spread: 0.6 },
+  mixed: { weight: 0.3, spread: 0.4 },
+  marks: { weight: 0.1, spread: 0.4 },
+  markRuns: { weight: 0.65, spread: 0.4 },
+  breaks: { weight: 0.2, spread: 0.5 },
+  blanks: { weight: 0.03, spread: 0.1 },
+  blankRuns: { weight: 0.6, spread: 0.5 },
+  han: { weight: 0.75, spread: 1.5 },
+  kana: { weight: 0.8, spread: 1.5 },
+  hangul: { weight: 0.9, spread: 1.5 },
+  otherLetters: { weight: 0.45, spread: 1 },
+  signs: { weight: 1, spread: 1 },
+};
+
+function unlearned(): Learned {
+  return {
+    weights: TEXT_CLASSES.map((name) => PRIOR[name].weight),
+    covariance: TEXT_CLASSES.map((_, row) => TEXT_CLASSES.map((__, column) => priorCovariance(row, column))),
+  };
+}
+
+const PRIOR_VARIANCE = TEXT_CLASSES.map((name) => PRIOR[name].spread ** 2);
+
+function priorCovariance(row: number, column: number): number {
+  return row === column ? (PRIOR_VARIANCE[row] ?? 0) : 0;
+}
+
+// ---- Learning -----------------------------------------------------------------------------------------
+
+/** Relative error that a sum of classes leaves on a real tokenizer. */
+const NOISE = 0.06;
+/** Tokens that a chat template adds or leaves out from one turn to the next. */
+const TEMPLATE_NOISE = 8;
+/** A report further off than this many standard deviations is believed no more than one that is just so far off. */
+const BELIEVED = 3;
+/** What is forgotten with each report: a model may be exchanged behind its name. */
+const FORGET = 0.0005;
+
+/** One step of the filter: these counts came to so many tokens. */
+function update(learned: Learned, counts: readonly number[], tokens: number): void {
+  if (tokens < TEMPLATE_NOISE) return;
+  // By the token, so that an error of 5 % weighs the same in a short text and in a long one.
+  const features = counts.map((count) => count / tokens);
+  const spread = learned.covariance.map((row) => dot(row, features));
+  const variance = dot(spread, features) + NOISE ** 2 + (TEMPLATE_NOISE / tokens) ** 2;
+  const limit = BELIEVED * Math.sqrt(variance);
+  const error = Math.max(-limit, Math.min(limit, 1 - dot(features, learned.weights)));
+  // A negative weight would make a longer text shorter.
+  learned.weights = learned.weights.map((weight, at) =>
+    Math.max(0, weight + ((spread[at] ?? 0) * error) / variance),
+  );
+  learned.covariance = learned.covariance.map((row, i) =>
+    row.map((value, j) => {
+      const known = value - ((spread[i] ?? 0) * (spread[j] ?? 0)) / variance;
+      return known * (1 - FORGET) + priorCovariance(i, j) * FORGET;
+    }),
+  );
+}
+
+function dot(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
+}
+
+// ---- Over a restart -----------------------------------------------------------------------------------
+
+function readSaved(saved: unknown): Map<string, Learned> {
+  const fields = asFields(saved);
+  const isOurs = JSON.stringify(fields?.['classes']) === JSON.stringify(TEXT_CLASSES);
+  const models = isOurs ? Object.entries(asFields(fields?.['models']) ?? {}) : [];
+  const read = models.flatMap(([model, value]) => {
+    const learned = readModel(asFields(value) ?? {});
+    return learned ? [[model, learned] as const] : [];
+  });
+  return new Map(read.slice(-MAX_MODELS));
+}
+
+function readModel({ weights, covariance }: Fields): Learned | undefined {
+  if (!isRow(weights) || !Array.isArray(covariance) || covariance.length !== TEXT_CLASSES.length)
+    return undefined;
+  return covariance.every(isRow) ? { weights, covariance } : undefined;
+}
+
+function isRow(value: unknown): value is number[] {
+  return Array.isArray(value) && value.length === TEXT_CLASSES.length && value.every(Number.isFinite);
+}
