@@ -24,6 +24,8 @@ export type OpenRequest = {
   readonly requestedModel: string;
   /** Estimate, for the input_tokens of message_start and for the liveness budget. */
   readonly promptTokens: number;
+  /** Called when the gate has let the request through: from then on it is no longer `queued`. */
+  readonly onAdmitted?: () => void;
 };
 
 export type Opened = {
@@ -75,6 +77,8 @@ export type BackendStatus = {
   readonly contextWindowSource?: 'server' | 'config.json' | 'setting' | 'assumed';
   readonly flavour?: 'mlx-lm' | 'lmstudio' | 'llama.cpp' | 'vllm' | 'claude' | 'other';
   readonly supportsImages?: boolean;
+  /** False where the next request has to load the model first. */
+  readonly loaded?: boolean;
   readonly checkedAtMs?: number;
   /** When it last completed a request or a 1-token probe. */
   readonly provenAtMs?: number;

@@ -1,0 +1,110 @@
+// The HTTP surface: guards, routes, and nothing else. What is not listed here is answered 404 and never
+// forwarded.
+
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import type { Received } from '../backend/backend.ts';
+import { WireError } from '../wire/error.ts';
+import { countTokens } from './count-tokens.ts';
+import type { Deps } from './deps.ts';
+import { type GuardOptions, guard } from './guard.ts';
+import { handle } from './handle.ts';
+import type { Metrics } from './metrics.ts';
+import { modelList } from './models.ts';
+import { replyToWireError } from './reply.ts';
+import { sendError, sendJson } from './sink.ts';
+import type { StatusReport } from './status.ts';
+
+export type AppOptions = {
+  readonly deps: Deps;
+  readonly guard: GuardOptions;
+  readonly metrics: Metrics;
+  readonly status: () => StatusReport;
+};
+
+export function createApp({ deps, guard: guardOptions, metrics, status }: AppOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use((request, _response, next) => {
+    guard(request, guardOptions);
+    next();
+  });
+
+  const body = express.raw({ type: () => true, limit: deps.config.bodyLimitBytes, inflate: false });
+  app.post('/v1/messages', body, (request, response) => handle(deps, received(request), response));
+  app.post('/v1/messages/count_tokens', body, (request, response) =>
+    countTokens(deps, received(request), response),
+  );
+  app.get('/v1/models', (_request, response) => {
+    sendJson(response, { status: 200, body: modelList(deps.config, deps.clock.wall()) });
+  });
+  app.head('/', (_request, response) => {
+    response.status(200).end();
+  });
+  app.get('/healthz', (_request, response) => {
+    sendJson(response, { status: 200, body: { status: 'ok', pid: process.pid } });
+  });
+  app.get('/readyz', async (_request, response) => {
+    const ready = !deps.draining() && (await deps.fleet.ready());
+    sendJson(response, { status: ready ? 200 : 503, body: { status: ready ? 'ready' : 'not ready' } });
+  });
+  app.get('/status', (_request, response) => {
+    sendJson(response, { status: 200, body: status() });
+  });
+  app.get('/metrics', async (_request, response) => {
+    response.type(metrics.contentType).send(await metrics.render());
+  });
+  app.use((request) => {
+    throw new WireError(
+      `anyclaude serves no ${request.method} on this path; it serves /v1/messages, /v1/messages/count_tokens, /v1/models, /healthz, /readyz, /status and /metrics.`,
+      404,
+      'not_found_error',
+    );
+  });
+  app.use(onError(deps));
+  return app;
+}
+
+function received(request: Request): Received {
+  return {
+    method: request.method,
+    path: request.originalUrl,
+    headers: request.headers,
+    // express.raw leaves an empty object where there was no body
+    body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+  };
+}
+
+/** Four parameters, or Express takes it for an ordinary handler. */
+function onError(deps: Deps): ErrorRequestHandler {
+  return (error: unknown, _request: Request, response: Response, _next) => {
+    const requestId = deps.newRequestId();
+    const told = toWireError(error, deps.config.bodyLimitBytes);
+    if (told === undefined) deps.logError(error, requestId);
+    const tell =
+      told ?? new WireError('anyclaude failed on this request; its log has the reason.', 500, 'api_error');
+    if (response.headersSent) response.destroy();
+    else sendError(response, requestId, replyToWireError(tell));
+  };
+}
+
+/** The errors of Express's own body reader, in words for the person who sent the request. */
+function toWireError(error: unknown, limitBytes: number): WireError | undefined {
+  if (error instanceof WireError) return error;
+  const type = error instanceof Error && 'type' in error ? error.type : undefined;
+  switch (type) {
+    case 'entity.too.large':
+      return new WireError(
+        `The body is larger than ${Math.round(limitBytes / 1024 / 1024)} MB, the most a request may hold.`,
+        413,
+        'request_too_large',
+      );
+    case 'encoding.unsupported':
+      return new WireError('A compressed body is not accepted; send it as it is.', 415);
+    case 'request.aborted':
+    case 'request.size.invalid':
+      return new WireError('The body ended before its Content-Length was reached.', 400);
+    default:
+      return undefined;
+  }
+}

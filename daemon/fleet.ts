@@ -1,0 +1,101 @@
+// The configured backends and what is known of each: the router's candidates are read from here.
+
+import type { Backend, BackendStatus } from '../backend/backend.ts';
+import type { Candidate } from '../router/candidate.ts';
+import type { Fault } from '../wire/error.ts';
+import type { BackendConfig } from './config.ts';
+import { createHealth, type Health } from './health.ts';
+
+/** A backend's gate, as far as others may see it. */
+export type GateLoad = { readonly idle: boolean; readonly inFlight: number; readonly queued: number };
+
+export type Member = {
+  readonly name: string;
+  readonly config: BackendConfig;
+  readonly backend: Backend;
+  readonly gate: GateLoad;
+  /** Asks who is there, without loading or generating anything. */
+  readonly probe: (signal: AbortSignal) => Promise<BackendStatus>;
+  /** A real 1-token completion: the only proof of life that counts. */
+  readonly proveAlive: (signal: AbortSignal) => Promise<void>;
+  /** The model name to ask this backend for. */
+  readonly model: (status: BackendStatus) => string;
+};
+
+export type Fleet = {
+  readonly members: readonly Member[];
+  member(name: string): Member | undefined;
+  status(name: string): BackendStatus;
+  candidates(): readonly Candidate[];
+  /** Probes the backends that nothing runs on; one whose generation died also has to prove that it generates. */
+  probeIdle(): Promise<void>;
+  /** Probes again those believed down, unless that was asked less than a second ago. */
+  recheckDown(): Promise<void>;
+  /** True where some backend completed a request within the last minute, or completes one token now. */
+  ready(): Promise<boolean>;
+  succeeded(name: string): void;
+  failed(name: string, fault: Fault, message: string): void;
+  /** Stops probes that are under way. */
+  close(): Promise<void>;
+};
+
+const RECHECK_AFTER_MS = 1_000;
+const PROOF_LASTS_MS = 60_000;
+
+export function createFleet(members: readonly Member[], wall: () => number): Fleet {
+  const closing = new AbortController();
+  const healths = new Map(
+    members.map((member) => [member.name, createHealth(member, wall, closing.signal)] as const),
+  );
+  const health = (name: string): Health => {
+    const found = healths.get(name);
+    if (!found) throw new Error(`No backend is called ${name}`);
+    return found;
+  };
+  const since = (ms: number | undefined): number => wall() - (ms ?? 0);
+  const isReady = (): boolean =>
+    [...healths.values()].some(({ status }) => since(status.provenAtMs) <= PROOF_LASTS_MS);
+
+  return {
+    members,
+    member: (name) => members.find((member) => member.name === name),
+    status: (name) => health(name).status,
+    candidates: () => members.map((member) => toCandidate(member, health(member.name).status)),
+    async probeIdle() {
+      // Traffic tells more of a busy backend than a probe would, and is not to be held up by one.
+      await Promise.all(members.filter(({ gate }) => gate.idle).map(({ name }) => health(name).probe()));
+    },
+    async recheckDown() {
+      const stale = [...healths.values()].filter(
+        ({ status }) => status.state === 'down' && since(status.checkedAtMs) > RECHECK_AFTER_MS,
+      );
+      await Promise.all(stale.map((one) => one.probe()));
+    },
+    async ready() {
+      if (isReady()) return true;
+      const idle = members.filter(({ gate, name }) => gate.idle && health(name).status.state === 'up');
+      await Promise.all(idle.map(({ name }) => health(name).prove()));
+      return isReady();
+    },
+    succeeded: (name) => health(name).succeeded(),
+    failed: (name, fault, message) => health(name).failed(fault, message),
+    async close() {
+      closing.abort();
+      await Promise.all(members.map(({ backend }) => backend.close()));
+    },
+  };
+}
+
+function toCandidate({ name, config, model }: Member, status: BackendStatus): Candidate {
+  return {
+    name,
+    model: model(status),
+    state: status.state,
+    isCloud: false,
+    url: config.url,
+    ...(config.startCommand === undefined ? {} : { startCommand: config.startCommand }),
+    ...(status.contextWindow === undefined ? {} : { contextWindow: status.contextWindow }),
+    ...(status.supportsImages === undefined ? {} : { supportsImages: status.supportsImages }),
+    ...(status.lastError === undefined ? {} : { lastError: status.lastError }),
+  };
+}

@@ -1,0 +1,297 @@
+// Outcomes as Prometheus metrics. prom-client sits behind this file alone, on a registry of its own; every
+// label comes from a closed set or from the configuration, and every label set that the configuration makes
+// possible exists from the first scrape on.
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { cacheResult } from '../router/cache.ts';
+import { CLASSIFY_REASONS } from '../router/decision.ts';
+import type { CacheReport, Outcome } from '../router/outcome.ts';
+
+export const TTFT_BUCKETS_SECONDS = [
+  0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.45, 0.64, 0.9, 1.28, 1.8, 2.56, 5.12, 10.24, 15, 20.48, 25, 30, 35,
+  40.96, 60, 81.92, 120,
+];
+const DURATION_BUCKETS_SECONDS = [
+  0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 30, 40.96, 60, 81.92, 120, 180,
+  300, 600,
+];
+const TOKEN_TIME_BUCKETS_SECONDS = [
+  0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.5, 1,
+];
+const OVERHEAD_BUCKETS_SECONDS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1];
+const PROMPT_BUCKETS_TOKENS = Array.from({ length: 11 }, (_, i) => 256 * 2 ** i);
+
+const ROUTES = ['analysis', 'edit', 'passthrough', 'daemon'] as const;
+const OUTCOMES = [
+  'ok',
+  'client_abort',
+  'upstream_error',
+  'timeout',
+  'invalid_request',
+  'overloaded',
+] as const;
+const CACHE_RESULTS = ['hit', 'partial', 'miss', 'unknown'] as const;
+const EVIDENCE = ['reported', 'progress', 'inferred', 'none'] as const;
+
+/** Read at each scrape. */
+export type BackendGauges = {
+  readonly name: string;
+  readonly up: boolean | undefined;
+  readonly inFlight: number;
+  readonly queued: number;
+};
+
+export type MetricsOptions = {
+  readonly version: string;
+  readonly backends: readonly string[];
+  readonly claudeBackend: string;
+  readonly gauges: () => readonly BackendGauges[];
+  readonly store: () => { readonly queued: number; readonly written: number; readonly dropped: number };
+};
+
+export type Metrics = {
+  observe(outcome: Outcome): void;
+  render(): Promise<string>;
+  readonly contentType: string;
+};
+
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'anyclaude_' });
+  // Gauges that end in _total: three lint errors of prom-client's own set.
+  for (const name of ['handles', 'requests', 'resources']) {
+    registry.removeSingleMetric(`anyclaude_nodejs_active_${name}_total`);
+  }
+  const catalogue = createCatalogue(registry);
+  initialise(catalogue, options);
+  addGauges(registry, options);
+  return {
+    observe: (outcome) => observe(catalogue, outcome, options),
+    render: () => registry.metrics(),
+    contentType: registry.contentType,
+  };
+}
+
+type Catalogue = ReturnType<typeof createCatalogue>;
+
+function createCatalogue(registry: Registry) {
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter({ name: `anyclaude_${name}`, help, labelNames, registers });
+  const histogram = <L extends string>(
+    name: string,
+    help: string,
+    rest: { labelNames: readonly L[]; buckets: number[] },
+  ) => new Histogram({ name: `anyclaude_${name}`, help, registers, ...rest });
+  return {
+    requests: counter('requests_total', 'Requests by route, backend and how they ended.', [
+      'route',
+      'backend',
+      'outcome',
+    ]),
+    duration: histogram('request_duration_seconds', 'From arrival to the last byte.', {
+      labelNames: ['route', 'backend', 'outcome'],
+      buckets: DURATION_BUCKETS_SECONDS,
+    }),
+    ttft: histogram('time_to_first_token_seconds', 'From arrival to the first content delta.', {
+      labelNames: ['route', 'backend', 'cache'],
+      buckets: TTFT_BUCKETS_SECONDS,
+    }),
+    tokenTime: histogram('time_per_output_token_seconds', 'Mean time between output tokens of a request.', {
+      labelNames: ['route', 'backend'],
+      buckets: TOKEN_TIME_BUCKETS_SECONDS,
+    }),
+    inputTokens: counter('input_tokens_total', 'Prompt tokens by what the prompt cache did for them.', [
+      'backend',
+      'cache',
+    ]),
+    outputTokens: counter('output_tokens_total', 'Tokens that backends generated.', ['backend']),
+    uncachedPrompt: histogram('uncached_prompt_tokens', 'Prompt tokens that had to be computed.', {
+      labelNames: ['backend'],
+      buckets: PROMPT_BUCKETS_TOKENS,
+    }),
+    cacheRequests: counter('prompt_cache_requests_total', 'Requests by cache result and its evidence.', [
+      'backend',
+      'result',
+      'evidence',
+    ]),
+    classifications: counter('classifications_total', 'Requests by task and the rule that named it.', [
+      'route',
+      'rule',
+    ]),
+    fallbacks: counter('fallbacks_total', 'Requests that another backend answered than the first choice.', [
+      'from',
+      'to',
+    ]),
+    toolCalls: counter('tool_calls_total', 'Tool calls by whether their arguments were complete.', [
+      'backend',
+      'result',
+    ]),
+    queueWait: histogram('queue_wait_seconds', 'Time a request waited at its backend’s gate.', {
+      labelNames: ['backend'],
+      buckets: DURATION_BUCKETS_SECONDS,
+    }),
+    overhead: histogram('overhead_seconds', 'Time the daemon took before it opened the backend.', {
+      labelNames: [],
+      buckets: OVERHEAD_BUCKETS_SECONDS,
+    }),
+  };
+}
+
+function initialise(catalogue: Catalogue, { backends, claudeBackend }: MetricsOptions): void {
+  const all = [...backends, claudeBackend];
+  for (const backend of all) {
+    for (const cache of ['read', 'write', 'none', 'unknown'])
+      catalogue.inputTokens.inc({ backend, cache }, 0);
+    catalogue.outputTokens.inc({ backend }, 0);
+    catalogue.uncachedPrompt.zero({ backend });
+    catalogue.queueWait.zero({ backend });
+    for (const result of ['valid', 'invalid']) catalogue.toolCalls.inc({ backend, result }, 0);
+    for (const to of all) if (to !== backend) catalogue.fallbacks.inc({ from: backend, to }, 0);
+    for (const result of CACHE_RESULTS) {
+      for (const evidence of EVIDENCE) {
+        if ((evidence === 'none') === (result === 'unknown')) {
+          catalogue.cacheRequests.inc({ backend, result, evidence }, 0);
+        }
+      }
+    }
+  }
+  for (const { route, backend } of routePairs(backends, claudeBackend)) {
+    for (const outcome of OUTCOMES) {
+      catalogue.requests.inc({ route, backend, outcome }, 0);
+      catalogue.duration.zero({ route, backend, outcome });
+    }
+    for (const cache of CACHE_RESULTS) catalogue.ttft.zero({ route, backend, cache });
+    catalogue.tokenTime.zero({ route, backend });
+  }
+  for (const route of ['analysis', 'edit'] as const) {
+    for (const rule of CLASSIFY_REASONS) catalogue.classifications.inc({ route, rule }, 0);
+  }
+  catalogue.overhead.zero({});
+}
+
+function routePairs(backends: readonly string[], claudeBackend: string) {
+  return [
+    ...backends.flatMap((backend) => ROUTES.slice(0, 2).map((route) => ({ route, backend }))),
+    ...ROUTES.slice(0, 2).map((route) => ({ route, backend: 'daemon' })),
+    { route: 'passthrough' as const, backend: claudeBackend },
+    { route: 'daemon' as const, backend: 'daemon' },
+  ];
+}
+
+function addGauges(registry: Registry, { version, gauges, store }: MetricsOptions): void {
+  const registers = [registry];
+  const gauge = (name: string, help: string, labelNames: string[], collect: (self: Gauge) => void) =>
+    new Gauge({
+      name: `anyclaude_${name}`,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        collect(this);
+      },
+    });
+  gauge('backend_up', '1 where the backend answers, 0 where it does not.', ['backend'], (self) => {
+    self.reset(); // an unknown state has no sample: it is not 0
+    for (const { name, up } of gauges()) if (up !== undefined) self.set({ backend: name }, up ? 1 : 0);
+  });
+  gauge('inflight_requests', 'Requests past the gate.', ['backend'], (self) => {
+    for (const { name, inFlight } of gauges()) self.set({ backend: name }, inFlight);
+  });
+  gauge('queued_requests', 'Requests waiting at the gate.', ['backend'], (self) => {
+    for (const { name, queued } of gauges()) self.set({ backend: name }, queued);
+  });
+  gauge('store_queue_depth', 'Rows waiting to be written.', [], (self) => self.set(store().queued));
+  gauge('build_info', 'Always 1.', ['version', 'node'], (self) =>
+    self.set({ version, node: process.versions.node }, 1),
+  );
+  const total = (name: string, help: string, read: () => number) =>
+    new Counter({
+      name: `anyclaude_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  total('store_rows_total', 'Rows written to the store.', () => store().written);
+  total('store_dropped_total', 'Rows the store could not keep.', () => store().dropped);
+}
+
+function observe(catalogue: Catalogue, outcome: Outcome, { claudeBackend }: MetricsOptions): void {
+  const backend = outcome.answeredBy;
+  const route = routeLabel(outcome, claudeBackend);
+  const labels = { route, backend, outcome: outcomeLabel(outcome) };
+  catalogue.requests.inc(labels);
+  catalogue.duration.observe(labels, outcome.durationMs / 1000);
+  if (outcome.overheadMs !== undefined) catalogue.overhead.observe(outcome.overheadMs / 1000);
+  if (outcome.classification) {
+    const { task, reason } = outcome.classification;
+    catalogue.classifications.inc({ route: task, rule: reason });
+  }
+  if (backend === 'daemon') return;
+
+  const cache = cacheResult(outcome.cache);
+  if (outcome.ttftMs !== undefined) {
+    catalogue.ttft.observe({ route, backend, cache }, outcome.ttftMs / 1000);
+    observeTokenTime(catalogue, { route, backend }, outcome);
+  }
+  if (outcome.queueMs !== undefined) catalogue.queueWait.observe({ backend }, outcome.queueMs / 1000);
+  if (outcome.outputTokens !== undefined) catalogue.outputTokens.inc({ backend }, outcome.outputTokens);
+  const first = outcome.attempts[0]?.backend;
+  if (first !== undefined && first !== backend) catalogue.fallbacks.inc({ from: first, to: backend });
+  catalogue.toolCalls.inc({ backend, result: 'valid' }, outcome.toolCalls.length);
+  catalogue.toolCalls.inc({ backend, result: 'invalid' }, outcome.invalidToolCalls);
+  catalogue.cacheRequests.inc({ backend, result: cache, evidence: outcome.cache.evidence });
+  observePrompt(catalogue, backend, outcome.cache);
+}
+
+function observePrompt(catalogue: Catalogue, backend: string, cache: CacheReport): void {
+  if (cache.evidence === 'none') {
+    if (cache.promptTokens !== undefined) {
+      catalogue.inputTokens.inc({ backend, cache: 'unknown' }, cache.promptTokens);
+    }
+    return;
+  }
+  const written = cache.writtenTokens ?? 0;
+  catalogue.inputTokens.inc({ backend, cache: 'read' }, cache.cachedTokens);
+  catalogue.inputTokens.inc({ backend, cache: 'write' }, written);
+  catalogue.inputTokens.inc(
+    { backend, cache: 'none' },
+    Math.max(0, cache.promptTokens - cache.cachedTokens - written),
+  );
+  catalogue.uncachedPrompt.observe({ backend }, cache.promptTokens - cache.cachedTokens);
+}
+
+function observeTokenTime(
+  catalogue: Catalogue,
+  labels: { route: string; backend: string },
+  { ttftMs, durationMs, outputTokens }: Outcome,
+): void {
+  if (ttftMs === undefined || outputTokens === undefined || outputTokens < 2) return;
+  catalogue.tokenTime.observe(labels, (durationMs - ttftMs) / 1000 / (outputTokens - 1));
+}
+
+function routeLabel(outcome: Outcome, claudeBackend: string): (typeof ROUTES)[number] {
+  if (outcome.answeredBy === claudeBackend) return 'passthrough';
+  return outcome.classification?.task ?? 'daemon';
+}
+
+function outcomeLabel({ ending }: Outcome): (typeof OUTCOMES)[number] {
+  switch (ending.result) {
+    case 'completed':
+      return 'ok';
+    case 'cancelled':
+      return 'client_abort';
+    case 'refused':
+      return ending.refusal === 'no-backend' ? 'upstream_error' : 'invalid_request';
+    case 'failed':
+      if (ending.fault === 'stalled') return 'timeout';
+      if (ending.fault === 'overflow' || ending.fault === 'rejected') return 'invalid_request';
+      if (ending.fault === 'queue-full' || ending.fault === 'draining') return 'overloaded';
+      return 'upstream_error';
+    default:
+      return ending satisfies never;
+  }
+}

@@ -1,0 +1,52 @@
+// What `anyclaude status`, `run` and `doctor` want to know of a running daemon.
+
+import type { BackendStatus } from '../backend/backend.ts';
+import type { Config } from './config.ts';
+import type { Fleet } from './fleet.ts';
+
+export type BackendReport = {
+  readonly name: string;
+  readonly url: string;
+  readonly state: BackendStatus['state'];
+  readonly model: string | null;
+  readonly contextWindow: number | null;
+  readonly contextWindowSource: BackendStatus['contextWindowSource'] | null;
+  readonly flavour: BackendStatus['flavour'] | null;
+  readonly inFlight: number;
+  readonly queued: number;
+  readonly maxConcurrent: number;
+  readonly lastError: string | null;
+};
+
+export type StatusReport = {
+  readonly running: true;
+  readonly pid: number;
+  readonly url: string;
+  readonly version: string;
+  readonly mode: Config['mode'];
+  readonly uptimeS: number;
+  readonly draining: boolean;
+  readonly backends: readonly BackendReport[];
+  readonly store: { readonly queued: number; readonly dropped: number; readonly lastError: string | null };
+  /** What a person should know, a sentence each: a moved database, auto mode without its safety check … */
+  readonly notes: readonly string[];
+};
+
+export function reportBackends({ members, status }: Fleet): readonly BackendReport[] {
+  return members.map(({ name, config, gate }) => {
+    const known = status(name);
+    return {
+      name,
+      url: config.url,
+      state: known.state,
+      model: known.model ?? null,
+      contextWindow: known.contextWindow ?? null,
+      contextWindowSource: known.contextWindowSource ?? null,
+      flavour: known.flavour ?? null,
+      inFlight: gate.inFlight,
+      queued: gate.queued,
+      maxConcurrent: config.maxConcurrent,
+      lastError: known.lastError ?? null,
+    };
+  });
+}

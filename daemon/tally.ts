@@ -1,0 +1,106 @@
+// Watches an answer go by and remembers what the outcome needs. It never changes or delays a frame.
+
+import type { CacheReport } from '../router/outcome.ts';
+import type { Frame, ProgressNote, StreamItem, UsageNote } from '../wire/frame.ts';
+
+export type ToolCall = { readonly id: string; readonly name: string };
+
+export type Tally = {
+  see(item: StreamItem, nowMs: number): void;
+  /** Forgets what a target said that did not become the answer. */
+  restart(): void;
+  readonly firstContentAtMs: number | undefined;
+  readonly lastContentAtMs: number | undefined;
+  readonly progress: ProgressNote | undefined;
+  readonly usage: UsageNote | undefined;
+  readonly stopReason: string | undefined;
+  readonly toolCalls: readonly ToolCall[];
+  readonly cache: CacheReport;
+};
+
+type Seen = {
+  firstContentAtMs?: number;
+  lastContentAtMs?: number;
+  progress?: ProgressNote;
+  usage?: UsageNote;
+  stopReason?: string;
+  toolCalls: ToolCall[];
+};
+
+export function createTally(): Tally {
+  let seen: Seen = { toolCalls: [] };
+  return {
+    see(item, nowMs) {
+      if (item.type === 'progress') seen.progress = item;
+      else if (item.type === 'usage') seen.usage = { ...seen.usage, ...item };
+      else if (item.type !== 'alive') seeFrame(seen, item, nowMs);
+    },
+    restart() {
+      seen = { toolCalls: [] };
+    },
+    get firstContentAtMs() {
+      return seen.firstContentAtMs;
+    },
+    get lastContentAtMs() {
+      return seen.lastContentAtMs;
+    },
+    get progress() {
+      return seen.progress;
+    },
+    get usage() {
+      return seen.usage;
+    },
+    get stopReason() {
+      return seen.stopReason;
+    },
+    get toolCalls() {
+      return seen.toolCalls;
+    },
+    get cache() {
+      return cacheReport(seen);
+    },
+  };
+}
+
+function seeFrame(seen: Seen, frame: Frame, nowMs: number): void {
+  if (frame.type === 'content_block_start' || frame.type === 'content_block_delta') {
+    seen.firstContentAtMs ??= nowMs;
+    seen.lastContentAtMs = nowMs;
+  }
+  if (frame.type === 'content_block_start' && frame.content_block.type === 'tool_use') {
+    seen.toolCalls.push({ id: frame.content_block.id, name: frame.content_block.name });
+  }
+  if (frame.type === 'message_delta' && frame.delta.stop_reason !== null) {
+    seen.stopReason = frame.delta.stop_reason;
+  }
+}
+
+/** A figure that cannot be true (more cached than there was, or negative) is no figure. */
+function cacheReport({ usage, progress }: Seen): CacheReport {
+  const promptTokens = plausible(usage?.promptTokens);
+  if (promptTokens === undefined) return { evidence: 'none' };
+
+  const reported = plausible(usage?.cachedTokens, promptTokens);
+  if (reported !== undefined) {
+    const written = plausible(usage?.writtenTokens, promptTokens);
+    return {
+      evidence: 'reported',
+      promptTokens,
+      cachedTokens: reported,
+      ...(written === undefined ? {} : { writtenTokens: written }),
+    };
+  }
+
+  const counted = progress?.cachedTokens ?? (progress && promptTokens - progress.total);
+  const fromProgress = plausible(counted, promptTokens);
+  if (fromProgress !== undefined) {
+    return { evidence: 'progress', promptTokens, cachedTokens: fromProgress };
+  }
+  return { evidence: 'none', promptTokens };
+}
+
+function plausible(tokens: number | undefined, atMost = Number.MAX_SAFE_INTEGER): number | undefined {
+  return tokens !== undefined && Number.isInteger(tokens) && tokens >= 0 && tokens <= atMost
+    ? tokens
+    : undefined;
+}

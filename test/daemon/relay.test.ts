@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { bodyOf, type FakeMessages, json, startFakeMessages } from '../fake/messages.ts';
+import { ask, type Harness, post, startHarness } from './harness.ts';
+
+let claude: FakeMessages;
+let h: Harness;
+beforeEach(async () => {
+  claude = await startFakeMessages();
+  h = await startHarness({ mode: 'claude' }, claude.url);
+});
+afterEach(async () => {
+  await h.close();
+  await claude.close();
+});
+
+const KEYS = {
+  'x-api-key': 'sk-ant-canary',
+  authorization: 'Bearer oauth-canary',
+  'anthropic-version': '2023-06-01',
+  'anthropic-beta': 'a,b',
+};
+
+test('the bytes received go to the Claude API unchanged, with the client’s own credentials', async () => {
+  const body =
+    '{ "model":"claude-opus-5-5",\n "stream": true, "messages":[{"role":"user","content":"h\\u00e9"}], "future_key":[1.0]}';
+  const reply = await post(h.url, body, { headers: { ...KEYS, 'x-anyclaude-route': 'auto' } });
+  const text = await reply.text();
+
+  const seen = claude.posts[0];
+  assert.equal(seen?.body.toString(), body);
+  assert.equal(seen?.path, '/v1/messages?beta=true');
+  for (const [name, value] of Object.entries(KEYS)) assert.equal(seen?.headers[name], value);
+  assert.equal(seen?.headers['x-anyclaude-route'], undefined);
+  assert.equal(text, bodyOf(claude.says('Hello from Messages.')).toString());
+  assert.equal(reply.headers.get('x-anyclaude-backend'), 'claude');
+  const outcome = await h.outcome();
+  assert.deepEqual(outcome.ending, { result: 'completed' });
+  assert.deepEqual(outcome.cache, { evidence: 'reported', promptTokens: 40, cachedTokens: 10 });
+  assert.equal(outcome.outputTokens, 7);
+  assert.ok(outcome.ttftMs !== undefined);
+});
+
+test('an answer that is not streamed comes back byte for byte and its usage is recorded', async () => {
+  const body = {
+    id: 'msg_1',
+    type: 'message',
+    content: [],
+    usage: { input_tokens: 3, output_tokens: 2, cache_read_input_tokens: 0 },
+  };
+  claude.next(json(body, 200, { 'request-id': 'req_theirs', 'anthropic-ratelimit-requests-limit': '50' }));
+  const reply = await post(h.url, ask('x', { stream: false }), { headers: KEYS });
+  assert.equal(await reply.text(), JSON.stringify(body));
+  assert.equal(reply.headers.get('request-id'), 'req_theirs');
+  assert.equal(reply.headers.get('anthropic-ratelimit-requests-limit'), '50');
+  assert.deepEqual((await h.outcome()).cache, { evidence: 'reported', promptTokens: 3, cachedTokens: 0 });
+});
+
+test('an error of the Claude API passes with its status, its headers and its text', async () => {
+  const body = { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } };
+  claude.next(json(body, 529, { 'retry-after': '7' }));
+  const reply = await post(h.url, ask('x'), { headers: KEYS });
+  assert.equal(reply.status, 529);
+  assert.equal(reply.headers.get('retry-after'), '7');
+  assert.deepEqual(await reply.json(), body);
+  assert.deepEqual((await h.outcome()).ending, {
+    result: 'failed',
+    phase: 'before-first-token',
+    fault: 'overloaded',
+  });
+});
+
+test('titles, probes, counts and bodies that this version cannot read are forwarded too', async () => {
+  const title = {
+    model: 'm',
+    max_tokens: 1,
+    tools: [],
+    messages: [{ role: 'user', content: 'quota' }],
+    output_config: { format: { type: 'json_schema', schema: { properties: { title: {} } } } },
+  };
+  await (await post(h.url, title, { headers: KEYS })).text();
+  await (
+    await post(h.url, '{"model":"m","messages":[{"role":"oracle","content":1}]}', { headers: KEYS })
+  ).text();
+  claude.next(json({ input_tokens: 12 }));
+  const count = await fetch(`${h.url}/v1/messages/count_tokens?beta=true`, {
+    method: 'POST',
+    body: JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'x' }] }),
+    headers: { 'content-type': 'application/json', ...KEYS },
+  });
+  assert.deepEqual(await count.json(), { input_tokens: 12 });
+  assert.deepEqual(
+    claude.posts.map(({ path }) => path),
+    ['/v1/messages?beta=true', '/v1/messages?beta=true', '/v1/messages/count_tokens?beta=true'],
+  );
+});
+
+test('the Claude API that cannot be reached is one clear sentence and no retry', async () => {
+  await claude.close();
+  const reply = await post(h.url, ask('x'), { headers: KEYS });
+  assert.equal(reply.status, 502);
+  assert.equal(reply.headers.get('x-should-retry'), 'false');
+  assert.match(await reply.text(), /claude/);
+});
+
+test('a client that leaves closes the connection to the Claude API', async () => {
+  const never = new Promise(() => {});
+  claude.next(claude.says({ text: 'first and second half', middle: never }));
+  const client = new AbortController();
+  const reply = await post(h.url, ask('x'), { signal: client.signal, headers: KEYS });
+  await reply.body?.getReader().read();
+  client.abort();
+  assert.equal(await (await claude.post(0)).ended, 'client-left');
+  assert.equal((await h.outcome()).ending.result, 'cancelled');
+});
+
+test('local backends never see the Claude API’s keys, and the API is asked nothing it was not meant for', async () => {
+  await h.close();
+  h = await startHarness({}, claude.url);
+  await (await post(h.url, ask('What is this?'), { headers: KEYS })).text();
+  assert.equal(claude.requests.length, 0);
+  assert.doesNotMatch(JSON.stringify(h.mlx.asked[0]?.conversation), /canary/);
+});
+
+test('with every local backend down the cloud is asked only where the user allowed it', async () => {
+  for (const allowCloud of [false, true]) {
+    await h.close();
+    h = await startHarness({ allowCloud }, claude.url);
+    h.mlx.status = { state: 'down' };
+    h.lmstudio.status = { state: 'down' };
+    await h.deps.fleet.probeIdle();
+    const before = claude.posts.length;
+    const reply = await post(h.url, ask('What is this?', { model: 'claude-opus-5-5' }), { headers: KEYS });
+    const text = await reply.text();
+    assert.equal(claude.posts.length - before, allowCloud ? 1 : 0);
+    assert.equal(reply.status, allowCloud ? 200 : 502);
+    if (allowCloud) assert.match(text, /Hell/);
+  }
+});
