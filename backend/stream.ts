@@ -1,12 +1,13 @@
 // One streamed answer of a model: wait at the gate, send, check that what comes is a stream, relay it item by
 // item. The gate's place is given back in every ending, because it is tied to the end of the response body.
 
+import type { Step } from '../wire/answer.ts';
 import type { FaultReport } from '../wire/error.ts';
 import { WireError } from '../wire/error.ts';
 import { faultOfErrorBody } from '../wire/fault.ts';
 import type { StreamItem } from '../wire/frame.ts';
 import type { Translator } from '../wire/from-chat.ts';
-import { createSseReader } from '../wire/sse.ts';
+import { createSseReader, type SseEvent } from '../wire/sse.ts';
 import { BackendError, type Opened, type OpenRequest } from './backend.ts';
 import { Deadline } from './deadline.ts';
 import type { Gate } from './gate.ts';
@@ -92,8 +93,7 @@ async function* relay({ ask, answer, deadline }: Answering): AsyncGenerator<Stre
       deadline.wait(budgetMs);
       const { done, value } = await chunks.next();
       deadline.rest();
-      for (const event of done ? [END] : reader.push(value)) {
-        const step = event === END ? translator.end() : translator.push(event);
+      for (const step of stepsOf(done ? 'end' : reader.push(value), translator)) {
         if (step.items.some(isContent)) budgetMs = line.budgets.idleMs;
         mayEnd = step.done && !step.fault && !step.items.some(isOwnStop);
         yield* step.items;
@@ -109,7 +109,11 @@ async function* relay({ ask, answer, deadline }: Answering): AsyncGenerator<Stre
   }
 }
 
-const END = Symbol('the bytes have ended');
+/** One at a time, for nothing may be pushed after the last one. */
+function* stepsOf(events: readonly SseEvent[] | 'end', translator: Translator): Generator<Step> {
+  if (events === 'end') yield translator.end();
+  else for (const event of events) yield translator.push(event);
+}
 
 /** The first content, or word that the model writes what is held back here. */
 function isContent(item: StreamItem): boolean {

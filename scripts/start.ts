@@ -148,6 +148,8 @@ async function demonstrate(daemon: DaemonState, { standIns }: Servers, config: C
   });
   showEdit(before, readFileSync(project.cartFile, 'utf8'));
   say('\nanyclaude stats');
+  // The last outcome is written within 100 ms of its end.
+  await new Promise((resolve) => setTimeout(resolve, 300));
   await runStats({ since: '1h' }, statsIo(config));
 }
 

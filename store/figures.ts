@@ -32,7 +32,7 @@ export type Figures = {
   readonly cacheKnownPromptTokens: number;
   readonly cachedTokens: number | null;
   readonly cachedPercent: number | null;
-  /** From the first content to the end, completed requests only. */
+  /** From the first content to the end, completed requests without tool calls only. */
   readonly outputTokensPerS: number | null;
   /** Warm: most of the prompt was cached. Cold: next to none was. `all` has the unknown ones, too. */
   readonly ttftMs: { readonly all: Spread; readonly warm: Spread; readonly cold: Spread };
@@ -159,8 +159,10 @@ function knownPromptTokens(): RawBuilder<number> {
 }
 
 /** Tokens over time of all requests together, so that a long answer weighs more than a short one. */
+// A tool call is shown when it is whole: its tokens were generated before the first one was seen.
 function outputTokensPerS(): RawBuilder<number | null> {
-  const where = sql`result = 'completed' and output_tokens is not null and duration_ms > ttft_ms`;
+  const where = sql`result = 'completed' and output_tokens is not null and duration_ms > ttft_ms
+    and tool_calls = 0`;
   return sql`sum(output_tokens) filter (where ${where}) * 1000.0
     / sum(duration_ms - ttft_ms) filter (where ${where})`;
 }

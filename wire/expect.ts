@@ -47,7 +47,7 @@ export function expectBoolean(key: string, value: unknown): boolean {
 }
 
 export function expectNumber(key: string, value: unknown): number {
-  // JSON's 1e999 is Infinity here, which JSON can not write again.
+  // JSON's 1e999 is Infinity here, which would be written as null again.
   return typeof value === 'number' && Number.isFinite(value) ? value : unexpected(key, value, 'a number');
 }
 

@@ -38,8 +38,9 @@ function createChain(): (kind: Segment['kind'], text: string, images?: readonly 
   };
 }
 
+/** Joined like to-chat does it. Call ids are left out: few chat templates print them. */
 function messageText({ role, parts }: Message): string {
-  return `${role}\n${(parts as readonly Part[]).map(partText).join('\n')}`;
+  return `${role}\n${(parts as readonly Part[]).map(partText).join('\n\n')}`;
 }
 
 function partText(part: Part): string {
@@ -49,9 +50,9 @@ function partText(part: Part): string {
     case 'image':
       return '[image]';
     case 'tool-use':
-      return `${part.id} ${part.name} ${JSON.stringify(part.input)}`;
+      return `${part.name} ${JSON.stringify(part.input)}`;
     case 'tool-result':
-      return `${part.toolUseId} ${part.isError ? 'error ' : ''}${part.content.map(partText).join('\n')}`;
+      return `${part.isError ? 'Error: ' : ''}${part.content.map(partText).join('\n\n')}`;
     default:
       return part satisfies never;
   }

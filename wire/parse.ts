@@ -205,8 +205,12 @@ function isTooDeep(bytes: Buffer): boolean {
   return false;
 }
 
+/** Native search from quote to quote: most of a request is long strings. */
 function endOfString(bytes: Buffer, from: number): number {
-  let at = from;
-  while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
-  return at;
+  for (let at = bytes.indexOf(QUOTE, from); at >= 0; at = bytes.indexOf(QUOTE, at + 1)) {
+    let start = at;
+    while (start > from && bytes[start - 1] === BACKSLASH) start--;
+    if ((at - start) % 2 === 0) return at;
+  }
+  return bytes.length;
 }

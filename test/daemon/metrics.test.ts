@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createMetrics, TTFT_BUCKETS_SECONDS } from '../../daemon/metrics.ts';
+import { TTFT_BUCKETS_SECONDS } from '../../daemon/metric-catalogue.ts';
+import { createMetrics } from '../../daemon/metrics.ts';
 import type { Outcome } from '../../router/outcome.ts';
 
 const OUTCOME: Outcome = {
@@ -53,7 +54,16 @@ test('one outcome moves every figure that it tells', async () => {
   assert.equal(value(text, `anyclaude_requests_total{${at},outcome="ok"}`), 1);
   assert.equal(value(text, `anyclaude_time_to_first_token_seconds_count{${at},cache="hit"}`), 1);
   assert.equal(value(text, `anyclaude_time_to_first_token_seconds_sum{${at},cache="hit"}`), 0.7);
-  assert.equal(value(text, `anyclaude_time_per_output_token_seconds_sum{${at}}`), 0.2);
+  const perToken = `anyclaude_time_per_output_token_seconds_count{${at}}`;
+  assert.equal(
+    value(text, perToken),
+    0,
+    'a tool call is shown when it is whole: it tells nothing of the speed',
+  );
+  m.observe({ ...OUTCOME, toolCalls: [] });
+  const again = await m.render();
+  assert.equal(value(again, perToken), 1);
+  assert.equal(value(again, `anyclaude_time_per_output_token_seconds_sum{${at}}`), 0.2);
   assert.equal(value(text, 'anyclaude_input_tokens_total{backend="mlx-lm",cache="read"}'), 900);
   assert.equal(value(text, 'anyclaude_input_tokens_total{backend="mlx-lm",cache="none"}'), 100);
   assert.equal(value(text, 'anyclaude_output_tokens_total{backend="mlx-lm"}'), 10);

@@ -56,12 +56,12 @@ const cases: readonly Case[] = [
   },
 ];
 
-/** SmolLM2 has stories of its own; the scripted model is given one. */
-const story = `Tell me a long story about a fox.${say('The fox ran on. '.repeat(200))}`;
-
 for (const { name, skip, flavour, start, create } of cases) {
   describe(name, { skip }, () => {
     const gate = createGate({ backend: name, maxConcurrent: 1, maxQueued: 2 });
+    // SmolLM2 has a story of its own; the scripted model is given one.
+    const script = flavour === 'mlx-lm' ? say('The fox ran on. '.repeat(100)) : '';
+    const story = conversation([asks(`Tell me a long story about a fox. ${script}`)], { maxTokens: 800 });
     let engine: Engine;
     let backend: Backend;
     before(async () => {
@@ -74,10 +74,10 @@ for (const { name, skip, flavour, start, create } of cases) {
     });
 
     it('reports a prompt cold at first and all but its last token cached when it comes again', async () => {
-      const asked = conversation([asks(filler(80, 'cold') + say('yes'))], { maxTokens: 8 });
+      const asked = conversation([asks(filler(40, 'cold') + say('yes'))], { maxTokens: 8 });
       const cold = await converse(backend, asked);
       const warm = await converse(backend, asked);
-      assert.ok((cold.usage.promptTokens ?? 0) > 400, `${cold.usage.promptTokens} prompt tokens`);
+      assert.ok((cold.usage.promptTokens ?? 0) > 200, `${cold.usage.promptTokens} prompt tokens`);
       assert.ok((cold.usage.cachedTokens ?? 0) < 40, `${cold.usage.cachedTokens} cached`);
       assert.equal(warm.usage.promptTokens, cold.usage.promptTokens);
       assert.equal(warm.usage.cachedTokens, (cold.usage.promptTokens ?? 0) - 1);
@@ -103,26 +103,29 @@ for (const { name, skip, flavour, start, create } of cases) {
     });
 
     it('lets the server go when the client leaves in mid-stream, and serves the next one', async () => {
-      const long = conversation([asks(story)], { maxTokens: 800 });
       const left = new Error('the client left');
       const leave = (item: { type: string }) => {
         if (item.type === 'content_block_delta') throw left;
       };
-      await assert.rejects(converse(backend, long, { onItem: leave }), left);
+      await assert.rejects(converse(backend, story, { onItem: leave }), left);
       await until(async () => gate.idle && (flavour === 'mlx-lm' || !(await isBusy(engine))));
       const served = await converse(backend, conversation([asks(say('still here'))], { maxTokens: 8 }));
       assert.ok((served.usage.outputTokens ?? 0) > 0);
     });
 
     it('fails in prefill when the server is killed, fails at once while it is gone, and serves again after a restart', async () => {
-      const asked = conversation([asks(filler(150, 'killed') + say('alive'))], { maxTokens: 8 });
+      const asked = conversation([asks(filler(60, 'killed') + say('alive'))], { maxTokens: 8 });
       const seen: string[] = [];
+      let gone = Promise.resolve();
       const killed = converse(backend, asked, {
-        onOpen: () => void engine.kill9(),
+        onOpen: () => {
+          gone = engine.kill9();
+        },
         onItem: ({ type }) => seen.push(type),
       });
       assert.match((await failure(killed)).fault, /^(reset|truncated)$/);
       assert.ok(!seen.includes('content_block_delta') && !seen.includes('message_stop'));
+      await gone;
       assert.equal((await failure(converse(backend, asked))).fault, 'connect');
 
       engine = await start(engine.port);
@@ -132,9 +135,8 @@ for (const { name, skip, flavour, start, create } of cases) {
     });
 
     it('never takes a stream for complete when the server is killed in the middle of it', async () => {
-      const long = conversation([asks(story)], { maxTokens: 800 });
       const seen: string[] = [];
-      const cut = converse(backend, long, {
+      const cut = converse(backend, story, {
         onItem: ({ type }) => {
           if (type === 'content_block_delta' && !seen.includes(type)) void engine.kill9();
           seen.push(type);
@@ -238,16 +240,12 @@ describe('llama.cpp alone', { skip: noLlama }, () => {
   });
 
   it('counts a prompt with tools as it reports it afterwards, in both dialects', async () => {
-    const asked = conversation([asks('Read the file a.txt')], { tools: [readFileTool], maxTokens: 4 });
+    const asked = conversation([asks('Read the file a.txt')], { tools: [readFileTool] });
     for (const backend of [chat, messages]) {
       const counted = await backend.countTokens?.(asked, engine.model, new AbortController().signal);
-      const { usage } = await converse(backend, {
-        ...asked,
-        tools: [readFileTool],
-        toolChoice: { kind: 'auto' },
-      }).catch(() => ({ usage: { promptTokens: undefined } }));
-      assert.ok(counted !== undefined && counted > 50);
-      if (usage.promptTokens !== undefined) assert.equal(counted, usage.promptTokens);
+      const { usage } = await converse(backend, asked);
+      assert.ok((counted ?? 0) > 50, `${counted} counted`);
+      assert.equal(counted, usage.promptTokens);
     }
   });
 

@@ -22,7 +22,8 @@ export * from './server.ts';
 
 export type Manner = 'mlx' | 'lmstudio' | 'llama.cpp' | 'vllm';
 
-export type Call = { readonly name: string; readonly arguments: string };
+/** Ids are the same in every answer unless given: Claude Code drops a round whose ids it has seen before. */
+export type Call = { readonly name: string; readonly arguments: string; readonly id?: string };
 
 export type Answer = {
   readonly text?: string;
@@ -127,10 +128,10 @@ function content(manner: Manner, answer: Answer): Part[] {
 }
 
 /** mlx_lm.server sends a call whole; LM Studio its name first; llama.cpp the first character with the name. */
-function callChunks(manner: Manner, { name, arguments: args }: Call, index: number): string[] {
+function callChunks(manner: Manner, { name, arguments: args, id: given }: Call, index: number): string[] {
   const delta = (call: unknown) =>
     chunk(manner === 'mlx' ? { role: 'assistant', tool_calls: [call] } : { tool_calls: [call] });
-  const id = `call${index}-3f2a9c1e`;
+  const id = given ?? `call${index}-3f2a9c1e`;
   if (manner === 'mlx') return [delta({ function: { name, arguments: args }, type: 'function', id, index })];
   const first = manner === 'llama.cpp' ? args.slice(0, 1) : '';
   const rest = split(args.slice(first.length), 3).map((piece) =>

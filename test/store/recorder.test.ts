@@ -81,7 +81,7 @@ test('an outcome becomes one row that holds all of it', async (t) => {
     ttft_ms: 500,
     duration_ms: 2500,
     attempts: 2,
-    tool_calls: 1,
+    tool_calls: 0,
     invalid_tool_calls: 0,
     bytes_in: 80_000,
     bytes_out: 4_000,

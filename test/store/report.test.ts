@@ -171,3 +171,11 @@ test('inferred cache figures are counted as such', async (t) => {
 test('an empty database and no database give the same report', async (t) => {
   assert.deepEqual(await reportOf(t, []), emptyReport(RANGE, 'route'));
 });
+
+test('an answer that is a tool call tells nothing of the speed, for it is shown when it is whole', async (t) => {
+  const { totals } = await reportOf(t, [
+    outcome('said'),
+    outcome('called', { toolCalls: ['Edit'], durationMs: 501, outputTokens: 900 }),
+  ]);
+  assert.equal(totals.outputTokensPerS, 50);
+});

@@ -57,7 +57,7 @@ export function outcome(requestId: string, changes: Partial<Outcome> = {}): Outc
     overheadMs: 0.75,
     outputTokens: 100,
     stopReason: 'end_turn',
-    toolCalls: ['Read'],
+    toolCalls: [],
     invalidToolCalls: 0,
     httpStatus: 200,
     bytesIn: 80_000,

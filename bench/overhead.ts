@@ -1,0 +1,109 @@
+// What the daemon costs, measured against a scripted backend in the same run. `npm run bench:overhead`
+//
+//   --json            figures as JSON on stdout
+//   --entry FILE      the daemon to measure, e.g. an installed package's dist/cli/main.js; else it is built here
+//   --cpu-prof FOLDER the daemon under load writes a CPU profile there (figures are worse then)
+
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { abortFigures, longestSilence } from './aborts.ts';
+import { ask, bodyFor, closeConnections } from './ask.ts';
+import { atMost, type Figure, median, renderTable } from './figures.ts';
+import { addedPerFrame, addedTtft } from './latency.ts';
+import { newOrder } from './order.ts';
+import { prefixFigures } from './prefix.ts';
+import { type DaemonOptions, rssMb, startBackend, startDaemonProcess } from './processes.ts';
+import { daemonRoute, messagesBody, openPair } from './routes.ts';
+import { largeRequestsPerSecond, streamsAtOnce } from './throughput.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const { values: options } = parseArgs({
+  options: { json: { type: 'boolean' }, entry: { type: 'string' }, 'cpu-prof': { type: 'string' } },
+});
+
+const figures: Figure[] = [];
+const backend = await startBackend();
+try {
+  const entry = options.entry ?? build();
+  figures.push(...(await coldStart({ entry, backendUrl: backend.url })));
+  figures.push(...(await underLoad({ entry, backendUrl: backend.url, nodeArgs: profiling() })));
+} finally {
+  closeConnections();
+  await backend.stop();
+}
+if (options.json)
+  process.stdout.write(`${JSON.stringify({ node: process.version, figures }, undefined, 2)}\n`);
+else process.stdout.write(`${renderTable(figures)}\n`);
+
+function build(): string {
+  progress('building dist/ …');
+  const typescript = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  execFileSync(process.execPath, [typescript, '-p', join(ROOT, 'tsconfig.build.json')], {
+    stdio: ['ignore', 2, 2],
+  });
+  return join(ROOT, 'dist', 'cli', 'main.js');
+}
+
+function profiling(): readonly string[] {
+  const folder = options['cpu-prof'];
+  return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+}
+
+async function coldStart(daemonOptions: DaemonOptions): Promise<readonly Figure[]> {
+  progress('cold start …');
+  const tookMs: number[] = [];
+  const idleMb: number[] = [];
+  for (let round = 0; round < 5; round += 1) {
+    const daemon = await startDaemonProcess(daemonOptions);
+    const route = daemonRoute(daemon.url, messagesBody('small'));
+    const order = newOrder('stream');
+    if (round === 0) {
+      await sleep(2_000);
+      idleMb.push(rssMb(daemon.pid));
+    }
+    const reply = await ask(route, order, bodyFor(route, order)).reply;
+    if (reply.tokens.length !== order.tokens) throw new Error(`No answer after a cold start: ${reply.text}`);
+    if (round > 0) tookMs.push(reply.endedMs - daemon.spawnedMs);
+    closeConnections();
+    await daemon.stop();
+  }
+  const note = `${tookMs.map((ms) => ms.toFixed(0)).join(', ')} ms; the first start of all is left out`;
+  return [
+    atMost(0.6, { name: 'cold start to first answer', value: median(tookMs) / 1000, unit: 's', note }),
+    atMost(100, { name: 'RSS idle, 2 s after start', value: median(idleMb), unit: 'MB' }),
+  ];
+}
+
+async function underLoad(daemonOptions: DaemonOptions): Promise<readonly Figure[]> {
+  const daemon = await startDaemonProcess(daemonOptions);
+  const at = { backend: daemonOptions.backendUrl, daemon: daemon.url };
+  try {
+    const large = await openPair('large', at.daemon, at.backend);
+    const small = await openPair('small', at.daemon, at.backend);
+    const found: Figure[] = [];
+    const step = async (what: string, measure: () => Promise<Figure | readonly Figure[]>) => {
+      progress(`${what} …`);
+      found.push(...[await measure()].flat());
+    };
+    await step('prefix and content', () => prefixFigures(at));
+    await step('TTFT, large', () => addedTtft('large, 27 tools', large, 2));
+    await step('TTFT, small', () => addedTtft('small', small, 0.8));
+    await step('frames', () => addedPerFrame(small, 0.1));
+    const pids = { daemon: daemon.pid, backend: backend.pid };
+    await step('requests a second', () => largeRequestsPerSecond(large.daemon, pids, 400));
+    await step('50 streams', () => streamsAtOnce(small.daemon));
+    await step('aborts', () => abortFigures(small.daemon, at));
+    await step('silence, 17 s', () => longestSilence(small.daemon));
+    found.push({ name: 'RSS after all of it', value: rssMb(daemon.pid), unit: 'MB' });
+    return found;
+  } finally {
+    closeConnections();
+    await daemon.stop();
+  }
+}
+
+function progress(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,110 @@
+// What a person gets from the registry: the packed tarball in an empty folder, compiled, on a Node that strips no
+// types below node_modules.
+
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { type FakeChat, startFakeChat } from '../fake/chat.ts';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '..', '..');
+
+let folder: string;
+let fake: FakeChat;
+let env: NodeJS.ProcessEnv;
+
+before(
+  async () => {
+    folder = await mkdtemp(join(tmpdir(), 'anyclaude-package-'));
+    await run('npm', ['pack', '--pack-destination', folder, '--loglevel=error'], { cwd: root });
+    const tarball = (await readdir(folder)).find((name) => name.endsWith('.tgz'));
+    assert.ok(tarball);
+    await writeFile(join(folder, 'package.json'), '{"private":true}');
+    const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+    await run('npm', ['install', ...quiet, `./${tarball}`], { cwd: folder });
+    fake = await startFakeChat('mlx');
+    env = {
+      PATH: process.env['PATH'],
+      HOME: folder,
+      ANYCLAUDE_HOME: join(folder, 'home'),
+      ANYCLAUDE_PORT: '0',
+      MLX_LM_URL: fake.url,
+      LMSTUDIO_URL: 'http://127.0.0.1:9',
+    };
+  },
+  { timeout: 180_000 },
+);
+
+after(async () => {
+  await fake?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const bin = () => join(folder, 'node_modules', 'anyclaude-daemon', 'dist', 'cli', 'main.js');
+
+test('the tarball holds what runs and nothing of the workshop', async () => {
+  const { stdout } = await run(
+    'tar',
+    ['-tzf', (await readdir(folder)).find((f) => f.endsWith('.tgz')) ?? ''],
+    {
+      cwd: folder,
+    },
+  );
+  const files = stdout.trim().split('\n');
+  assert.ok(files.includes('package/dist/cli/main.js'));
+  assert.ok(files.includes('package/LICENSE'));
+  assert.deepEqual(
+    files.filter((file) => /\/(test|bench|scripts)\/|\.env|\.db$/.test(file)),
+    [],
+  );
+});
+
+test('the installed package starts, migrates, answers, reports and stops', async (t) => {
+  const startedMs = performance.now();
+  const daemon = spawn(process.execPath, [bin(), 'start', '--foreground'], { env, cwd: folder });
+  let notes = '';
+  daemon.stderr.on('data', (data) => {
+    notes += data;
+  });
+  try {
+    while (!/http:\S+/.test(notes)) {
+      assert.equal(daemon.exitCode, null, notes);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    const url = notes.match(/http:\/\/[\d.]+:\d+/)?.[0] ?? '';
+    const reply = await fetch(`${url}/v1/messages`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        model: 'claude-anyclaude',
+        max_tokens: 16,
+        messages: [{ role: 'user', content: 'What is this?' }],
+      }),
+    });
+    const firstAnswerMs = performance.now() - startedMs;
+    assert.equal(reply.status, 200);
+    assert.match(await reply.text(), /Hello from mlx/);
+    const rss = /VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${daemon.pid}/status`, 'utf8').catch(() => ''));
+    t.diagnostic(
+      `cold start to first answer ${Math.round(firstAnswerMs)} ms, RSS ${rss ? Math.round(Number(rss[1]) / 1024) : '–'} MB`,
+    );
+
+    const status = await run(process.execPath, [bin(), 'status', '--json'], { env, cwd: folder });
+    assert.equal(JSON.parse(status.stdout).running, true);
+  } finally {
+    daemon.kill('SIGTERM');
+    if (daemon.exitCode === null) await once(daemon, 'exit');
+  }
+  assert.equal(daemon.exitCode, 0);
+  const stats = await run(process.execPath, [bin(), 'stats', '--json'], { env, cwd: folder });
+  assert.equal(JSON.parse(stats.stdout).totals.completed, 1);
+  assert.equal((await stat(join(folder, 'home'))).mode & 0o777, 0o700);
+  for (const file of await readdir(join(folder, 'home'))) {
+    assert.equal((await stat(join(folder, 'home', file))).mode & 0o077, 0, file);
+  }
+});
