@@ -78,7 +78,7 @@ async function accepted({ line, request, send }: Ask, deadline: Deadline): Promi
   throw await refusal(http, answer, deadline.signal);
 }
 
-function isEventStream({ headers }: HttpAnswer): boolean {
+export function isEventStream({ headers }: HttpAnswer): boolean {
   return headers['content-type']?.toLowerCase().startsWith('text/event-stream') ?? false;
 }
 

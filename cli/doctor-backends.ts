@@ -9,7 +9,7 @@ export async function checkBackends(
   status: StatusReport | undefined,
 ): Promise<readonly Check[]> {
   const found = status
-    ? status.backends.map(judge)
+    ? status.backends.map((backend) => judge(backend, config.backends[backend.name]?.startCommand))
     : await Promise.all(Object.values(config.backends).map(knock));
   const answering = found.some(({ verdict }) => verdict !== 'fail');
   if (config.mode === 'claude' || answering) {
@@ -19,14 +19,15 @@ export async function checkBackends(
   return found;
 }
 
-function judge(backend: BackendReport): Check {
+function judge(backend: BackendReport, startCommand: string | undefined): Check {
   const { name, url, state, flavour, model, contextWindow, contextWindowSource, lastError } = backend;
   const subject = name;
   if (state === 'down' || state === 'unknown') {
+    const why = lastError === null ? '' : ` (${lastError})`;
     return {
       subject,
       verdict: 'fail',
-      finding: `does not answer at ${url}: ${lastError ?? 'no reason known'}`,
+      finding: `does not answer at ${url}${why}${howToStart(startCommand)}`,
     };
   }
   const window = contextWindow === null ? 'unknown' : `${contextWindow} tokens`;
@@ -52,7 +53,14 @@ async function knock({ name, url, apiKey, startCommand }: BackendConfig): Promis
     const key = reply.status === 401 || reply.status === 403 ? `: check backends.${name}.apiKey` : '';
     return { subject: name, verdict: 'fail', finding: `answers ${reply.status} at ${url}/v1/models${key}` };
   } catch {
-    const how = startCommand === undefined ? '' : `: start it with ${startCommand}`;
-    return { subject: name, verdict: 'fail', finding: `does not answer at ${url}${how}` };
+    return {
+      subject: name,
+      verdict: 'fail',
+      finding: `does not answer at ${url}${howToStart(startCommand)}`,
+    };
   }
+}
+
+function howToStart(startCommand: string | undefined): string {
+  return startCommand === undefined ? '' : `: start it with ${startCommand}`;
 }

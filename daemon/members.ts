@@ -1,10 +1,11 @@
 // The configured backends, built: each with its gate, its dialect and the way to ask after it.
 
-import { createAnthropicBackend } from '../backend/anthropic.ts';
 import type { Backend, BackendStatus } from '../backend/backend.ts';
 import { createChatBackend, type LocalBackendOptions } from '../backend/chat.ts';
 import { createGate } from '../backend/gate.ts';
-import { probe, proveAlive, resolveModel } from '../backend/probe.ts';
+import { createNativeBackend } from '../backend/native.ts';
+import { probe, resolveModel } from '../backend/probe.ts';
+import { proveAlive } from '../backend/proof.ts';
 import type { BackendConfig, Config } from './config.ts';
 import type { Member } from './fleet.ts';
 
@@ -40,14 +41,14 @@ function createMember(name: string, backend: BackendConfig, { config, status }: 
     gate,
     model,
     backend: openAs(backend.dialect, options),
-    probe: (signal) => probe(address, signal),
-    proveAlive: (signal) => proveAlive({ ...address, model: model(status()) }, signal),
+    probe: (signal) => probe({ ...address, model: backend.model }, signal),
+    proveAlive: (signal) => proveAlive({ ...address, gate, model: model(status()) }, signal),
   };
 }
 
 /** `auto` is chat: every server here speaks it, and its cache behaviour is the one that was measured. */
 function openAs(dialect: BackendConfig['dialect'], options: LocalBackendOptions): Backend {
-  return dialect === 'anthropic' ? createAnthropicBackend(options) : createChatBackend(options);
+  return dialect === 'anthropic' ? createNativeBackend(options) : createChatBackend(options);
 }
 
 function budgetsOf({ budgets }: Config): LocalBackendOptions['budgets'] {

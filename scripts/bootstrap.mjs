@@ -4,13 +4,13 @@
 // under the project's own Node 24.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const ownNode = join(root, 'node_modules', 'node', 'bin', 'node');
-const stamp = join(root, 'node_modules', '.anyclaude-installed');
+const installed = join(root, 'node_modules', '.package-lock.json');
 
 const [command, ...rest] = process.argv.slice(2);
 if (command !== 'start' && command !== 'test' && command !== 'install') {
@@ -21,15 +21,19 @@ if (command === 'start') run(['scripts/start.ts', ...rest]);
 if (command === 'test') run(['--test', '--test-timeout=600000', ...(rest.length > 0 ? rest : testFiles())]);
 
 function install() {
-  const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock && existsSync(ownNode)) return;
+  if (isInstalled()) return;
   note('Installing the packages of package-lock.json (once) …');
   // No install script runs but the one that package.json allows by name: it puts Node 24 in place.
   npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
   const installer = join(root, 'node_modules', 'node');
   if (!existsSync(ownNode)) exec(process.execPath, ['installArchSpecificPackage.js'], installer);
   if (!existsSync(ownNode)) fail('The package node@24 brought no binary for this machine.');
-  writeFileSync(stamp, lock);
+}
+
+/** npm writes its own copy of the lockfile at the end of an install. */
+function isInstalled() {
+  if (!existsSync(ownNode) || !existsSync(installed)) return false;
+  return statSync(installed).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs;
 }
 
 function testFiles() {

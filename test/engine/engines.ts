@@ -2,6 +2,7 @@
 // Both are installed on first use (setup.ts) and end when this process ends.
 
 import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { startLmStudioShim } from './lmstudio.ts';
 import type { Progress } from './once.ts';
@@ -96,6 +97,8 @@ export async function startLlama(options: LlamaOptions = {}): Promise<Engine> {
         '--context': options.contextSize,
         '--parallel': options.parallel,
         '--cache-ram': options.cacheRam,
+        // Its threads wait for each other by spinning: as many as cores means a crawl on a busy machine.
+        '--threads': Math.min(4, Math.max(1, Math.floor(availableParallelism() / 2))),
       }),
     ],
   });

@@ -1,7 +1,8 @@
 """Run one real model server and never outlive the process that started it.
 
     python serve.py mlx   [mlx_lm.server options]
-    python serve.py llama --model GGUF --template JINJA --port N [--context N --parallel N --cache-ram MIB]
+    python serve.py llama --model GGUF --alias NAME --template JINJA --port N --threads N
+                           [--context N --parallel N --cache-ram MIB]
 
 The server runs in this very process: killing this process id kills the server. Standard input is a
 pipe whose other end the parent holds; when it closes, by whatever death of the parent, so does this.
@@ -63,7 +64,7 @@ def llama_options(arguments):
     parser.add_argument("--context", type=int, default=8192)
     parser.add_argument("--parallel", type=int, default=1)
     parser.add_argument("--cache-ram", type=int, default=8192)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, required=True)
     return parser.parse_args(arguments)
 
 
