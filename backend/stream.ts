@@ -1,5 +1,5 @@
 // One streamed answer of a model: wait at the gate, send, check that what comes is a stream, relay it item by
-// item. The gate's place is given back in every ending, because it is tied to the end of the response body.
+// item. The gate's place is given back in every ending, also where nobody reads: the end of the response body does it.
 
 import type { Step } from '../wire/answer.ts';
 import type { FaultReport } from '../wire/error.ts';
@@ -42,6 +42,8 @@ type Answering = {
   readonly ask: Ask;
   readonly answer: HttpAnswer;
   readonly deadline: Deadline;
+  /** Gives back what the request holds; calling it again does nothing. */
+  readonly settle: () => void;
 };
 
 const ERROR_BODY_MS = 5_000;
@@ -62,7 +64,7 @@ export async function openStream(ask: Ask, signal: AbortSignal): Promise<Opened>
   try {
     const answer = await accepted(ask, deadline);
     answer.body.once('close', settle);
-    return { items: relay({ ask, answer, deadline }), queueMs };
+    return { items: relay({ ask, answer, deadline, settle }), queueMs };
   } catch (error) {
     settle();
     throw error;
@@ -82,7 +84,7 @@ export function isEventStream({ headers }: HttpAnswer): boolean {
   return headers['content-type']?.toLowerCase().startsWith('text/event-stream') ?? false;
 }
 
-async function* relay({ ask, answer, deadline }: Answering): AsyncGenerator<StreamItem> {
+async function* relay({ ask, answer, deadline, settle }: Answering): AsyncGenerator<StreamItem> {
   const { line, request, translator } = ask;
   const reader = createSseReader();
   const chunks: AsyncIterator<Buffer> = answer.body.iterator({ destroyOnReturn: false });
@@ -104,8 +106,9 @@ async function* relay({ ask, answer, deadline }: Answering): AsyncGenerator<Stre
   } catch (error) {
     throw reported(error, ask, deadline.signal);
   } finally {
-    if (mayEnd) letEnd(answer);
+    if (mayEnd) void readOut(chunks, answer);
     else answer.body.destroy();
+    settle();
   }
 }
 
@@ -126,10 +129,15 @@ function isOwnStop(item: StreamItem): boolean {
 }
 
 /** What stands behind the end mark is read, so that the connection can be used again. */
-function letEnd({ body }: HttpAnswer): void {
+async function readOut(chunks: AsyncIterator<Buffer>, { body }: HttpAnswer): Promise<void> {
   const cut = setTimeout(() => body.destroy(), LEFTOVER_MS);
-  body.once('close', () => clearTimeout(cut));
-  body.resume();
+  try {
+    while (!(await chunks.next()).done);
+  } catch {
+    // The answer was complete before: the connection is lost, and nothing else.
+  } finally {
+    clearTimeout(cut);
+  }
 }
 
 // ---- Faults -------------------------------------------------------------------------------------------

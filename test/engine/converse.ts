@@ -1,7 +1,10 @@
 // A conversation with a real engine through a Backend, as the daemon would have it.
 
-import type { Backend, BackendErrorDetail } from '../../backend/backend.ts';
+import { createAnthropicBackend } from '../../backend/anthropic.ts';
+import type { Backend, BackendErrorDetail, BackendStatus } from '../../backend/backend.ts';
 import { BackendError } from '../../backend/backend.ts';
+import { createChatBackend } from '../../backend/chat.ts';
+import type { Gate } from '../../backend/gate.ts';
 import { createFold, type FoldedMessage } from '../../wire/fold.ts';
 import type { ProgressNote, StreamItem, UsageNote } from '../../wire/frame.ts';
 import type { Conversation, JsonObject, Message, Tool } from '../../wire/message.ts';
@@ -11,6 +14,25 @@ export type Reply = {
   readonly usage: Omit<UsageNote, 'type'>;
   readonly progress: readonly ProgressNote[];
 };
+
+export type BackendOptions = {
+  readonly url: string;
+  readonly flavour: NonNullable<BackendStatus['flavour']>;
+  readonly gate: Gate;
+};
+
+export function chatBackend({ url, flavour, gate }: BackendOptions): Backend {
+  return createChatBackend({ ...settings(url, flavour, gate), flattenSystemPrompt: 'keep' });
+}
+
+export function messagesBackend({ url, flavour, gate }: BackendOptions): Backend {
+  return createAnthropicBackend(settings(url, flavour, gate));
+}
+
+function settings(url: string, flavour: BackendOptions['flavour'], gate: Gate) {
+  const budgets = { firstTokenMs: () => 60_000, idleMs: 60_000, loadMs: 60_000 };
+  return { name: flavour, url, gate, budgets, status: (): BackendStatus => ({ state: 'up', flavour }) };
+}
 
 /** Called with every item; what it throws ends the reading, as a client that leaves would. */
 export type OnItem = (item: StreamItem) => void;
