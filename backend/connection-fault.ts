@@ -1,13 +1,15 @@
 // What a failed connection means. Errors come from undici, from the socket and from name resolution; a code is all
 // they have in common.
 
+import { errors } from 'undici';
 import type { FaultReport } from '../wire/error.ts';
 
 /** Undefined where the error is no connection's: then it is a bug of ours. */
 export function faultOfConnection(error: unknown): FaultReport | undefined {
+  if (error instanceof errors.HTTPParserError)
+    return { fault: 'protocol', message: 'It does not speak HTTP.' };
   const code = codeOf(error);
   if (code === undefined) return undefined;
-  if (code.startsWith('HPE_')) return { fault: 'protocol', message: `It does not speak HTTP (${code}).` };
   if (UNREACHABLE.has(code)) return { fault: 'connect', message: `Nothing answers there (${code}).` };
   if (TLS.test(code)) return { fault: 'connect', message: `No secure connection can be made (${code}).` };
   if (BROKEN.has(code)) return { fault: 'reset', message: `It closed the connection (${code}).` };

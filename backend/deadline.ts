@@ -8,8 +8,6 @@ export class Deadline {
   readonly #expired: (budgetMs: number) => Error;
   readonly #onAbort = (): void => this.#abort.abort(this.#caller.reason);
   #timer: NodeJS.Timeout | undefined;
-  #budgetMs = 0;
-  #isWaiting = false;
 
   constructor(caller: AbortSignal, expired: (budgetMs: number) => Error) {
     this.signal = this.#abort.signal;
@@ -21,26 +19,18 @@ export class Deadline {
 
   /** From now on this much silence is allowed. */
   wait(budgetMs: number): void {
-    this.#isWaiting = true;
-    if (this.#timer && budgetMs === this.#budgetMs) {
-      this.#timer.refresh();
-      return;
-    }
     clearTimeout(this.#timer);
-    this.#budgetMs = budgetMs;
-    this.#timer = setTimeout(() => {
-      if (this.#isWaiting) this.#abort.abort(this.#expired(budgetMs));
-    }, budgetMs);
+    this.#timer = setTimeout(() => this.#abort.abort(this.#expired(budgetMs)), budgetMs);
   }
 
   /** The backend has given a sign of life, and nothing is waited for until the next `wait`. */
   rest(): void {
-    this.#isWaiting = false;
+    clearTimeout(this.#timer);
   }
 
   /** Nothing aborts any more. */
   end(): void {
-    clearTimeout(this.#timer);
+    this.rest();
     this.#caller.removeEventListener('abort', this.#onAbort);
   }
 }

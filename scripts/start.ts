@@ -79,6 +79,16 @@ async function prepareServers(config: Config): Promise<Servers> {
   say(`\nStarting a small stand-in for ${missing.map((role) => TITLES[role]).join(' and ')}.`);
   say('  Real: the server (mlx_lm.server), its prompt cache, streaming, timing, the files on disk.');
   say('  Scripted: the text the model says, and its speed (2,000 prompt tokens a second).');
+  try {
+    return { env: await startStandIns(missing), standIns: missing, usable: true };
+  } catch (error) {
+    // Without a network the stand-in cannot be installed; a daemon without it is still of use.
+    say(`\nNo stand-in could be started: ${error instanceof Error ? error.message : String(error)}`);
+    return none;
+  }
+}
+
+async function startStandIns(missing: readonly Role[]): Promise<Record<string, string>> {
   const env: Record<string, string> = {};
   for (const role of missing) {
     const engine = await startStandIn((line) => say(`  ${line}`));
@@ -86,7 +96,7 @@ async function prepareServers(config: Config): Promise<Servers> {
     env[role === 'mlx-lm' ? 'MLX_LM_URL' : 'LMSTUDIO_URL'] = engine.url;
     say(`  ${TITLES[role]}: stand-in at ${engine.url} (pid ${engine.pid})`);
   }
-  return { env, standIns: missing, usable: true };
+  return env;
 }
 
 // ---- The daemon ---------------------------------------------------------------------------------------
