@@ -5,6 +5,7 @@
 // shows a stall banner after a minute without a byte and gives up after five.
 
 import type { ServerResponse } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 import { errorBody } from '../wire/error.ts';
 import { createFold } from '../wire/fold.ts';
 import { encodeError, encodeFrame, type Frame, type MessageStart } from '../wire/frame.ts';
@@ -45,6 +46,8 @@ export function createStreamSink(options: SinkOptions): Sink {
   let headers: Readonly<Record<string, string>> = {};
   let started = false;
   let contentSent = false;
+  let tokenSent = false;
+  let pinging = false;
   let bytesOut = 0;
   let timer = setTimeout(breakSilence, options.commitAfterMs);
 
@@ -54,6 +57,11 @@ export function createStreamSink(options: SinkOptions): Sink {
   }
 
   function restartTimer(): void {
+    if (pinging) {
+      timer.refresh();
+      return;
+    }
+    pinging = true;
     clearTimeout(timer);
     timer = setTimeout(breakSilence, pingEveryMs);
   }
@@ -82,6 +90,12 @@ export function createStreamSink(options: SinkOptions): Sink {
       if (frame.type === 'message_stop') {
         clearTimeout(timer);
         response.end();
+      }
+      if (frame.type === 'content_block_delta' && !tokenSent) {
+        tokenSent = true;
+        // The first token goes out now: Node holds writes back until a turn of the event loop ends, and whatever
+        // came together with it, with all that is recorded at the end, would be done before.
+        await setImmediate();
       }
       if (response.writableNeedDrain) await drained(response);
     },

@@ -9,7 +9,8 @@ import type { Migration } from 'kysely/migration';
 import { MIGRATIONS } from '../migrations/index.ts';
 import { migrate, schemaState } from './migrate.ts';
 import type { Schema } from './schema.ts';
-import { isBusy, isDamage, requireSafeSqlite, StoreDialect } from './sqlite.ts';
+import { requireSafeSqlite, StoreDialect } from './sqlite.ts';
+import { isBusy, isDamage } from './sqlite-error.ts';
 
 export type StoreDatabase = {
   readonly path: string;

@@ -46,22 +46,6 @@ class TransactionalAdapter extends SqliteAdapter {
   }
 }
 
-/** SQLite's own name of an error, such as `SQLITE_BUSY`; undefined for an error of another origin. */
-export function sqliteCode(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && code.startsWith('SQLITE_') ? code : undefined;
-}
-
-export function isDamage(error: unknown): boolean {
-  const code = sqliteCode(error);
-  return code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT') === true;
-}
-
-export function isBusy(error: unknown): boolean {
-  const code = sqliteCode(error);
-  return code?.startsWith('SQLITE_BUSY') === true || code?.startsWith('SQLITE_LOCKED') === true;
-}
-
 /** Older SQLite can lose a WAL that is reset while a reader looks on (sqlite.org/wal.html#walresetbug). */
 export function isSafeSqlite(version: string): boolean {
   const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);

@@ -1,9 +1,12 @@
 // The statements that put records into the file: one transaction a batch, one row a request.
 
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { PendingRecord } from './row.ts';
 import type { Schema } from './schema.ts';
-import { sqliteCode } from './sqlite.ts';
+import { sqliteCode } from './sqlite-error.ts';
+
+/** A column of the row that could not be inserted. */
+type ExcludedColumn = `excluded.${keyof Schema['requests']}`;
 
 /** All or none. Rejects with the database's own error. */
 export async function writeRecords(db: Kysely<Schema>, records: readonly PendingRecord[]): Promise<void> {
@@ -33,10 +36,15 @@ async function insertRunning(db: Kysely<Schema>, rows: readonly PendingRecord['r
 
 async function upsertEnded(db: Kysely<Schema>, rows: readonly PendingRecord['request'][]): Promise<void> {
   const columns = Object.keys(rows[0] ?? {}).filter((column) => column !== 'request_id');
-  const newest = Object.fromEntries(columns.map((column) => [column, sql.ref(`excluded.${column}`)]));
   await db
     .insertInto('requests')
     .values(rows)
-    .onConflict((conflict) => conflict.column('request_id').doUpdateSet(newest))
+    .onConflict((conflict) =>
+      conflict
+        .column('request_id')
+        .doUpdateSet(({ ref }) =>
+          Object.fromEntries(columns.map((column) => [column, ref(`excluded.${column}` as ExcludedColumn)])),
+        ),
+    )
     .execute();
 }
