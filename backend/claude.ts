@@ -51,6 +51,7 @@ export function createClaudeBackend(options: ClaudeBackendOptions): ClaudeBacken
       deadline.wait(budgets.firstTokenMs(0));
       try {
         const { status, headers, body } = await http.send(passedOn(received, ownToken), deadline.signal);
+        deadline.rest();
         body.once('close', () => deadline.end());
         const bytes = readBytes(body, { http, deadline, idleMs: budgets.idleMs });
         return { status, headers: endToEnd(headers), body: bytes };

@@ -52,7 +52,7 @@ export async function messagesRouteFits(proof: Proof, signal: AbortSignal): Prom
   }
 }
 
-const UNASKED: ReadonlySet<string> = new Set(['connect', 'reset', 'stalled', 'loading', 'queue-full']);
+const UNASKED: ReadonlySet<string> = new Set(['connect', 'stalled', 'loading', 'queue-full']);
 
 function messagesSample(model: string) {
   const text = (words: string) => [{ type: 'text', text: words }];

@@ -1,8 +1,7 @@
 // The composition root: configuration in, everything built, listening. Whoever calls it owns the signals.
 
 import { randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import type { DestinationStream } from 'pino';
 import { createClaudeBackend } from '../backend/claude.ts';
 import { createMemory } from '../router/memory.ts';
@@ -12,6 +11,7 @@ import type { Config } from './config.ts';
 import type { Deps } from './deps.ts';
 import type { Clock } from './draft.ts';
 import { createFleet, type Fleet } from './fleet.ts';
+import { drain, listen, portOf, urlOf } from './http-server.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
 import { createMembers } from './members.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -38,21 +38,47 @@ export type RunningDaemon = {
 const CLAUDE = 'claude';
 const clock: Clock = { now: () => performance.now(), wall: () => Date.now() };
 
-/** Rejects with the error of `listen` where the port cannot be had: nothing else has been started then. */
-export async function startDaemon({ config, version, logStream }: DaemonOptions): Promise<RunningDaemon> {
+/** Rejects with the error of `listen` where the port cannot be had; what was built until then is ended. */
+export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
+  const daemon = assemble(options);
+  const { server, config, log, fleet } = daemon;
+  try {
+    await listen(server, config);
+  } catch (error) {
+    await end(daemon);
+    throw error;
+  }
+  const schedule = startSchedule(fleet, (error) => log.warn({ err: error }, 'a probe failed'));
+  void fleet.probeIdle();
+  log.info({ url: urlOf(server), mode: config.mode, version: options.version }, 'listening');
+
+  const closed = Promise.withResolvers<void>();
+  async function close(): Promise<void> {
+    if (daemon.state.draining) return closed.promise;
+    daemon.state.draining = true;
+    await drain(server, daemon.stopping, config.drainMs);
+    await schedule.stop();
+    await end(daemon);
+    log.info('stopped');
+    closed.resolve();
+  }
+  return { url: urlOf(server), closed: closed.promise, close };
+}
+
+type Daemon = ReturnType<typeof assemble>;
+
+/** Everything built and wired, nothing listening yet. */
+function assemble({ config, version, logStream }: DaemonOptions) {
   const log = createLog(config.logLevel, logStream);
   const stopping = new AbortController();
-  let draining = false;
-  const startedAtMs = clock.wall();
-  const recorder = openRecorder({ config, version, log, startedAtMs });
+  const state = { draining: false, startedAtMs: clock.wall(), notes: new Set<string>() };
+  const recorder = openRecorder({ config, version, log, startedAtMs: state.startedAtMs });
   const fleet: Fleet = createFleet(
     createMembers(config, (name) => fleet.status(name)),
     clock.wall,
   );
   const metrics = openMetrics({ config, version, fleet, recorder });
   const memory = createMemory();
-  const estimator = loadEstimator(config.home);
-  const notes = new Set<string>();
   const deps: Deps = {
     config,
     clock,
@@ -60,9 +86,9 @@ export async function startDaemon({ config, version, logStream }: DaemonOptions)
     fleet,
     claude: createClaudeBackend({ name: CLAUDE, baseUrl: config.claude.baseUrl, ownToken: config.token }),
     memory,
-    estimator,
+    estimator: loadEstimator(config.home),
     stopping: stopping.signal,
-    draining: () => draining,
+    draining: () => state.draining,
     begin: (started) => recorder.begin(started),
     record: (outcome) => {
       recorder.end(outcome);
@@ -71,55 +97,47 @@ export async function startDaemon({ config, version, logStream }: DaemonOptions)
       logOutcome(log, outcome);
     },
     note: (sentence) => {
-      if (!notes.has(sentence)) log.warn(sentence);
-      notes.add(sentence);
+      if (!state.notes.has(sentence)) log.warn(sentence);
+      state.notes.add(sentence);
     },
     logError: (error, requestId) => log.error({ requestId, err: error }, 'a bug in anyclaude'),
   };
-
   const server = createServer();
-  const port = () => (server.address() as AddressInfo).port;
-  const guard = { allowedHosts: config.allowedHosts, port, ...(config.token && { token: config.token }) };
-  const status = (): StatusReport => ({
+  const daemon = { config, version, log, server, stopping, state, recorder, fleet, deps };
+  const guard = {
+    allowedHosts: config.allowedHosts,
+    port: () => portOf(server),
+    ...(config.token && { token: config.token }),
+  };
+  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon) }));
+  return daemon;
+}
+
+function statusOf({ config, version, server, state, recorder, fleet }: Daemon): StatusReport {
+  const { queued, dropped, lastError, movedAside } = recorder.health;
+  const moved = `The database was damaged and has been moved to ${movedAside}; a fresh one is used.`;
+  return {
     running: true,
     pid: process.pid,
     url: urlOf(server),
     version,
     mode: config.mode,
-    uptimeS: Math.round((clock.wall() - startedAtMs) / 1000),
-    draining,
+    uptimeS: Math.round((clock.wall() - state.startedAtMs) / 1000),
+    draining: state.draining,
     backends: reportBackends(fleet),
-    store: {
-      queued: recorder.health.queued,
-      dropped: recorder.health.dropped,
-      lastError: recorder.health.lastError ?? null,
-    },
-    notes: [...notes, ...storeNotes(recorder)],
-  });
-  server.on('request', createApp({ deps, guard, metrics, status }));
-  await listen(server, config);
+    store: { queued, dropped, lastError: lastError ?? null },
+    notes: [...state.notes, ...(movedAside === undefined ? [] : [moved])],
+  };
+}
 
-  const schedule = startSchedule(fleet, (error) => log.warn({ err: error }, 'a probe failed'));
-  void fleet.probeIdle();
-  log.info({ url: urlOf(server), mode: config.mode, version }, 'listening');
-
-  const closed = Promise.withResolvers<void>();
-  async function close(): Promise<void> {
-    if (draining) return closed.promise;
-    draining = true;
-    await drain(server, stopping, config.drainMs);
-    await schedule.stop();
-    await Promise.all([fleet.close(), deps.claude.close()]);
-    await recorder.close();
-    try {
-      saveEstimator(config.home, estimator);
-    } catch (error) {
-      log.warn({ err: error }, 'what was learned of token counts could not be kept');
-    }
-    log.info('stopped');
-    closed.resolve();
+async function end({ config, log, fleet, deps, recorder }: Daemon): Promise<void> {
+  await Promise.all([fleet.close(), deps.claude.close()]);
+  await recorder.close();
+  try {
+    saveEstimator(config.home, deps.estimator);
+  } catch (error) {
+    log.warn({ err: error }, 'what was learned of token counts could not be kept');
   }
-  return { url: urlOf(server), closed: closed.promise, close };
 }
 
 function openRecorder({
@@ -147,11 +165,6 @@ function openRecorder({
   });
 }
 
-function storeNotes({ health }: Recorder): readonly string[] {
-  if (health.movedAside === undefined) return [];
-  return [`The database was damaged and has been moved to ${health.movedAside}; a fresh one is used.`];
-}
-
 function openMetrics({
   config,
   version,
@@ -176,36 +189,4 @@ function openMetrics({
       })),
     store: () => recorder.health,
   });
-}
-
-/** A model's first token may take minutes, so only the receiving of a request is timed. */
-function listen(server: Server, { host, port }: Config): Promise<void> {
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 60_000;
-  server.keepAliveTimeout = 75_000;
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-function urlOf(server: Server): string {
-  const { address, family, port } = server.address() as AddressInfo;
-  const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
-  return `http://${family === 'IPv6' ? `[${host}]` : host}:${port}`;
-}
-
-/** Resolves when every connection has ended: by itself within `drainMs`, else cut with an error event. */
-async function drain(server: Server, stopping: AbortController, drainMs: number): Promise<void> {
-  const ended = new Promise<void>((resolve) => server.close(() => resolve()));
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
-  const cut = setTimeout(() => stopping.abort(new Error('The daemon stops.')), drainMs);
-  const force = setTimeout(() => server.closeAllConnections(), drainMs + 1_000);
-  await ended;
-  clearInterval(idle);
-  clearTimeout(cut);
-  clearTimeout(force);
 }

@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const ownNode = join(root, 'node_modules', 'node', 'bin', 'node');
+/** What makes `node` mean Node 24 in every npm script. */
+const linkedNode = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
 const installed = join(root, 'node_modules', '.package-lock.json');
 
 const [command, ...rest] = process.argv.slice(2);
@@ -25,15 +27,19 @@ function install() {
   note('Installing the packages of package-lock.json (once) …');
   // No install script runs but the one that package.json allows by name: it puts Node 24 in place.
   npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
-  const installer = join(root, 'node_modules', 'node');
-  if (!existsSync(ownNode)) exec(process.execPath, ['installArchSpecificPackage.js'], installer);
-  if (!existsSync(ownNode)) fail('The package node@24 brought no binary for this machine.');
+  note('Installing Node 24 beside them …');
+  npm(['rebuild', 'node', '--ignore-scripts=false', '--loglevel=error']);
+  if (!hasNode()) fail('The package node@24 brought no binary for this machine.');
 }
 
 /** npm writes its own copy of the lockfile at the end of an install. */
 function isInstalled() {
-  if (!existsSync(ownNode) || !existsSync(installed)) return false;
+  if (!hasNode() || !existsSync(installed)) return false;
   return statSync(installed).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs;
+}
+
+function hasNode() {
+  return existsSync(ownNode) && existsSync(linkedNode);
 }
 
 function testFiles() {
