@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFile
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive } from '../../daemon/alive.ts';
 import { closeSites, openSite } from './site.ts';
 
@@ -48,7 +48,7 @@ describe('a daemon in the background', () => {
     await site.command('start');
     assert.equal(statSync(site.place.home).mode & 0o777, 0o700);
     // The database is opened behind the first requests.
-    while (!existsSync(join(site.place.home, 'anyclaude.db'))) await setTimeout(20);
+    while (!existsSync(join(site.place.home, 'anyclaude.db'))) await delay(20);
     const names = readdirSync(site.place.home);
     assert.ok(names.includes('anyclaude.log'), names.join());
     for (const name of names) assert.equal(statSync(join(site.place.home, name)).mode & 0o077, 0, name);
