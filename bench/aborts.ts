@@ -5,8 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Asked, ask, bodyFor, type Route } from './ask.ts';
 import { atMost, type Figure } from './figures.ts';
 import { monotonicMs, newOrder, type Order, type Seen } from './order.ts';
-
-export type Addresses = { readonly backend: string; readonly daemon: string };
+import type { Addresses } from './routes.ts';
 
 const GIVE_UP_MS = 2_500;
 const GOAL_MS = 50;

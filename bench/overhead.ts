@@ -14,8 +14,8 @@ import { atMost, type Figure, median, renderTable } from './figures.ts';
 import { addedPerFrame, addedTtft } from './latency.ts';
 import { newOrder } from './order.ts';
 import { prefixFigures } from './prefix.ts';
-import { type DaemonOptions, rssMb, startBackend, startDaemonProcess } from './processes.ts';
-import { daemonRoute, messagesBody, openPair } from './routes.ts';
+import { type DaemonOptions, rssMb, startBackend, startDaemonProcess, startForwarder } from './processes.ts';
+import { daemonRoute, messagesBody, openWays } from './routes.ts';
 import { largeRequestsPerSecond, streamsAtOnce } from './throughput.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -78,10 +78,11 @@ async function coldStart(daemonOptions: DaemonOptions): Promise<readonly Figure[
 
 async function underLoad(daemonOptions: DaemonOptions): Promise<readonly Figure[]> {
   const daemon = await startDaemonProcess(daemonOptions);
-  const at = { backend: daemonOptions.backendUrl, daemon: daemon.url };
+  const forwarder = await startForwarder(daemonOptions.backendUrl);
+  const at = { backend: daemonOptions.backendUrl, forwarder: forwarder.url, daemon: daemon.url };
   try {
-    const large = await openPair('large', at.daemon, at.backend);
-    const small = await openPair('small', at.daemon, at.backend);
+    const large = await openWays('large', at);
+    const small = await openWays('small', at);
     const found: Figure[] = [];
     const step = async (what: string, measure: () => Promise<Figure | readonly Figure[]>) => {
       progress(`${what} …`);
@@ -100,7 +101,7 @@ async function underLoad(daemonOptions: DaemonOptions): Promise<readonly Figure[
     return found;
   } finally {
     closeConnections();
-    await daemon.stop();
+    await Promise.all([daemon.stop(), forwarder.stop()]);
   }
 }
 

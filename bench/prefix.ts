@@ -1,11 +1,10 @@
 // What a backend's prompt cache sees of a synthetic session: every piece of content, and a prompt that only grows.
 
 import { type RequestBody, Session } from '../test/fixture/session.ts';
-import type { Addresses } from './aborts.ts';
 import { ask, placeholder } from './ask.ts';
 import type { Figure } from './figures.ts';
 import { newOrder, orderText } from './order.ts';
-import { daemonRoute } from './routes.ts';
+import { type Addresses, daemonRoute } from './routes.ts';
 
 const TURNS = 16;
 const QUESTION = 'Where is the kettle filled?';

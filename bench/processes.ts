@@ -15,9 +15,17 @@ export type DaemonProcess = Running & {
 
 const START_BUDGET_MS = 15_000;
 
-export async function startBackend(): Promise<Running> {
-  const script = join(import.meta.dirname, 'scripted-backend.ts');
-  const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+export function startBackend(): Promise<Running> {
+  return startScript('scripted-backend.ts');
+}
+
+export function startForwarder(backendUrl: string): Promise<Running> {
+  return startScript('forwarder.ts', backendUrl);
+}
+
+async function startScript(name: string, ...args: readonly string[]): Promise<Running> {
+  const script = join(import.meta.dirname, name);
+  const child = spawn(process.execPath, [script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   const url = await firstMatch(child, child.stdout, /^(http:\S+)/m);
   return { url, pid: pidOf(child), stop: () => end(child) };
 }

@@ -6,7 +6,14 @@ import { ask, bodyFor, placeholder, type Route } from './ask.ts';
 import { newOrder, orderText } from './order.ts';
 
 export type Size = 'large' | 'small';
-export type Pair = { readonly direct: Route; readonly daemon: Route; readonly bytes: number };
+/** The same request in every way of asking it. */
+export type Ways = {
+  readonly direct: Route;
+  /** Through a proxy that only forwards. */
+  readonly forwarder: Route;
+  readonly daemon: Route;
+};
+export type Addresses = { readonly backend: string; readonly forwarder: string; readonly daemon: string };
 
 export function daemonRoute(
   url: string,
@@ -25,21 +32,14 @@ export function messagesBody(size: Size): object {
   return { model: 'local-main', max_tokens: 1024, stream: true, messages: [{ role: 'user', content }] };
 }
 
-export async function openPair(size: Size, daemonUrl: string, backendUrl: string): Promise<Pair> {
-  const daemon = daemonRoute(daemonUrl, messagesBody(size), new Session().headers());
+export async function openWays(size: Size, at: Addresses): Promise<Ways> {
+  const daemon = daemonRoute(at.daemon, messagesBody(size), new Session().headers());
   const order = newOrder('keep');
-  const body = bodyFor(daemon, order);
-  await ask(daemon, order, body).reply;
-  const sent = await (await fetch(`${backendUrl}/bench/body?id=${order.id}`)).text();
+  await ask(daemon, order, bodyFor(daemon, order)).reply;
+  const sent = await (await fetch(`${at.backend}/bench/body?id=${order.id}`)).text();
   if (!sent.includes(orderText(order)))
     throw new Error('The daemon did not hand the order on to the backend');
-  return {
-    daemon,
-    direct: {
-      url: `${backendUrl}/v1/chat/completions`,
-      headers: {},
-      template: sent.replace(orderText(order), placeholder),
-    },
-    bytes: body.length,
-  };
+  const template = sent.replace(orderText(order), placeholder);
+  const bare = (url: string): Route => ({ url: `${url}/v1/chat/completions`, headers: {}, template });
+  return { direct: bare(at.backend), forwarder: bare(at.forwarder), daemon };
 }

@@ -114,7 +114,7 @@ function readRows(path: string): readonly Row[] {
   const database = new Database(path, { readonly: true });
   try {
     const columns = 'kind, task, backend, result, fault, http_status, attempts';
-    return database.prepare(`SELECT ${columns} FROM requests ORDER BY id`).all() as Row[];
+    return database.prepare(`SELECT ${columns} FROM requests ORDER BY started_ms, id`).all() as Row[];
   } finally {
     database.close();
   }

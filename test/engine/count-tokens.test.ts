@@ -1,0 +1,139 @@
+// POST /v1/messages/count_tokens through a whole daemon, against what a real engine's own tokenizer counts.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { loadConfig } from '../../daemon/config.ts';
+import { type RunningDaemon, startDaemon } from '../../daemon/main.ts';
+import { openHome } from '../../daemon/state.ts';
+import { type RequestBody, Session } from '../fixture/session.ts';
+import { seeded } from '../fixture/words.ts';
+import { startLlama, startMlx, whyNot } from './engines.ts';
+import { TEXT_KINDS, type TextKind, textSources } from './texts.ts';
+
+const noMlx = (await whyNot('mlx', console.error)) ?? false;
+const noLlama = (await whyNot('llama', console.error)) ?? false;
+
+/** A coding session of one kind of text, with Claude Code's tools; a piece comes in as a prompt or a tool's result. */
+function sessionWith(text: string, number: number): RequestBody {
+  const session = new Session({ sessionId: `00000000-0000-4000-8000-${String(number).padStart(12, '0')}` });
+  if (number % 2 === 0) return session.ask(text).body();
+  return session.useTools([{ name: 'Read', input: { file_path: `/home/dev/a${number}` } }], { 0: text }).body();
+}
+
+/** What Claude Code counts alone: a file, the definition of a tool, a page of memory. */
+function onlyText(text: string): RequestBody {
+  const body: RequestBody = { model: 'claude-anyclaude', messages: [{ role: 'user', content: text }] };
+  return body;
+}
+
+type Rig = { readonly url: string; close(): Promise<void> };
+
+/** A daemon of its own over one engine. */
+async function startRig(engine: { readonly url: string; stop(): Promise<void> }): Promise<Rig> {
+  const home = await mkdtemp(join(tmpdir(), 'anyclaude-count-'));
+  const settings = {
+    port: 0,
+    logLevel: 'silent',
+    backends: { 'mlx-lm': { url: engine.url }, lmstudio: null },
+    routes: { analysis: 'mlx-lm', edit: 'mlx-lm' },
+  };
+  const config = loadConfig({
+    flags: {},
+    env: { HOME: home, ANYCLAUDE_HOME: join(home, 'state') },
+    file: { path: 'config.json', text: JSON.stringify(settings) },
+  });
+  openHome(config.home);
+  const daemon: RunningDaemon = await startDaemon({ config, version: '0.0.0' });
+  return {
+    url: daemon.url,
+    async close() {
+      await daemon.close();
+      await engine.stop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+async function post(url: string, body: unknown): Promise<Record<string, unknown>> {
+  const headers = { 'content-type': 'application/json' };
+  const reply = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+  const answer = (await reply.json()) as Record<string, unknown>;
+  assert.equal(reply.status, 200, JSON.stringify(answer));
+  return answer;
+}
+
+async function counted({ url }: Rig, body: RequestBody): Promise<number> {
+  const { model, messages, tools, system } = body;
+  const answer = await post(`${url}/v1/messages/count_tokens`, { model, messages, tools, system });
+  assert.deepEqual(Object.keys(answer), ['input_tokens']);
+  return Number(answer['input_tokens']);
+}
+
+/** What the engine says it was given. */
+async function measured({ url }: Rig, body: RequestBody): Promise<number> {
+  const { usage } = await post(`${url}/v1/messages`, { ...body, stream: false, max_tokens: 2 });
+  const { input_tokens, cache_read_input_tokens = 0 } = usage as Record<string, number>;
+  return Number(input_tokens) + Number(cache_read_input_tokens);
+}
+
+describe('count_tokens of mlx_lm.server, which has no endpoint for it', { skip: noMlx }, () => {
+  const REPORTS = 12;
+  const SAMPLES = 12;
+  const BOUND: Readonly<Record<TextKind, number>> = { prose: 0.05, code: 0.05, json: 0.05, cjk: 0.1 };
+  const sources = textSources();
+  const random = seeded(11);
+  const chars = (kind: TextKind) => (kind === 'cjk' ? 1_500 : 8_000) * (1 + 3 * random());
+  let rig: Rig;
+  before(async () => {
+    rig = await startRig(await startMlx());
+    // A working day's beginning: every kind of text has come by, in requests of every size.
+    for (let report = 0; report < REPORTS; report += 1) {
+      for (const [at, kind] of TEXT_KINDS.entries()) {
+        const text = sources[kind].learn(chars(kind), random);
+        await measured(rig, sessionWith(text, 4 * report + at));
+      }
+    }
+  });
+  after(() => rig?.close());
+
+  for (const [shape, make] of Object.entries({ 'a session with it': sessionWith, 'it alone': onlyText })) {
+    for (const kind of TEXT_KINDS) {
+      it(`is within ${100 * BOUND[kind]} % of the server's own count for ${kind}: ${shape}`, async (t) => {
+        const bodies = Array.from({ length: SAMPLES }, (_, at) =>
+          make(sources[kind].unseen(chars(kind), random), 1000 + at),
+        );
+        // All are counted before any is sent, so that none is known.
+        const estimates: number[] = [];
+        for (const body of bodies) estimates.push(await counted(rig, body));
+        const errors: number[] = [];
+        for (const [at, body] of bodies.entries()) {
+          const real = await measured(rig, body);
+          errors.push((estimates[at] ?? 0) / real - 1);
+        }
+        t.diagnostic(`${kind}: ${errors.map((error) => `${(100 * error).toFixed(1)}`).join(' ')} %`);
+        const worst = Math.max(...errors.map(Math.abs));
+        assert.ok(worst <= BOUND[kind], `off by ${(100 * worst).toFixed(1)} %`);
+      });
+    }
+  }
+});
+
+describe('count_tokens of llama.cpp, which counts itself', { skip: noLlama }, () => {
+  it('is the very number of tokens that the server then reports', async () => {
+    const rig = await startRig(await startLlama({ contextSize: 8192 }));
+    try {
+      const sources = textSources();
+      const random = seeded(5);
+      for (const kind of TEXT_KINDS) {
+        const body = onlyText(sources[kind].unseen(kind === 'cjk' ? 600 : 2_000, random));
+        const count = await counted(rig, body);
+        assert.equal(count, await measured(rig, body), kind);
+      }
+    } finally {
+      await rig.close();
+    }
+  });
+});
