@@ -1,14 +1,10 @@
 #!/usr/bin/env node
 // The command line. Each command is loaded when it is called, so that `status` does not wait for what `start` needs.
 
-import { enableCompileCache } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../daemon/config-error.ts';
 import { packageVersion } from '../daemon/version.ts';
 import { EXIT, type ExitCode, note } from './terminal.ts';
-
-// What the commands import is compiled once a machine and not once a start.
-enableCompileCache();
 
 const program = new Command('anyclaude')
   .description(
