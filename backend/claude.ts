@@ -112,7 +112,6 @@ const NOT_PASSED: ReadonlySet<string> = new Set([
   'host',
   'content-length',
   'expect',
-  'accept-encoding',
   'cookie',
   'origin',
   'referer',

@@ -88,6 +88,7 @@ type Instance = {
   readonly id: unknown;
   /** Names by which a person may have meant it. */
   readonly names: readonly unknown[];
+  /** Absent where it is not loaded: nobody knows before with which window it will be. */
   readonly window: unknown;
   readonly vision: boolean | undefined;
   readonly isLoaded: boolean;
@@ -97,7 +98,7 @@ type Instance = {
 async function lmStudioDetails({ look, models, configured }: Known): Promise<BackendStatus> {
   const v1 = listOf((await look('/api/v1/models')).fields?.['models']);
   const v0 = v1.length > 0 ? [] : modelEntries((await look('/api/v0/models')).fields);
-  const instances = v1.length > 0 ? v1.flatMap(instancesV1) : v0.map(instanceV0);
+  const instances = v1.length > 0 ? v1.flatMap(instancesV1) : v0.flatMap(instancesV0);
   if (instances.length === 0) {
     return { state: 'up', ...told({ model: configured ?? modelEntries(models.fields)[0]?.['id'] }) };
   }
@@ -106,8 +107,7 @@ async function lmStudioDetails({ look, models, configured }: Known): Promise<Bac
   const chosen = meant.find(({ isLoaded }) => isLoaded) ?? meant[0];
   return {
     state: 'up',
-    // What is not loaded yet will be loaded with a window that nobody knows before.
-    ...told({ model: configured ?? chosen?.id, window: chosen?.isLoaded ? chosen.window : undefined }),
+    ...told({ model: configured ?? chosen?.id, window: chosen?.window }),
     ...(chosen?.vision !== undefined && { supportsImages: chosen.vision }),
     ...(chosen && { loaded: chosen.isLoaded }),
   };
@@ -125,14 +125,10 @@ function instancesV1(entry: Fields): Instance[] {
   return loaded.length > 0 ? loaded : [{ id: key, names: [key], window: undefined, vision, isLoaded: false }];
 }
 
-function instanceV0({ id, type, state, loaded_context_length: window }: Fields): Instance {
-  return {
-    id: type === 'embeddings' ? undefined : id,
-    names: [id],
-    window,
-    vision: type === 'vlm' ? true : type === 'llm' ? false : undefined,
-    isLoaded: state === 'loaded' && type !== 'embeddings',
-  };
+function instancesV0({ id, type, state, loaded_context_length: window }: Fields): Instance[] {
+  if (type === 'embeddings') return [];
+  const vision = type === 'vlm' ? true : type === 'llm' ? false : undefined;
+  return [{ id, names: [id], window, vision, isLoaded: state === 'loaded' }];
 }
 
 // ---- Reading ------------------------------------------------------------------------------------------

@@ -186,12 +186,9 @@ function reportOf({ status, headers }: HttpAnswer, body: string): FaultReport {
   if (report.fault !== 'protocol') return report;
   const contentType = headers['content-type'] ?? 'no content type';
   const seen = `It answered with HTTP ${status} and ${contentType} where an event stream was asked for.`;
-  return { fault: 'protocol', message: isProse(body) ? `${seen} It says: ${report.message}` : seen };
-}
-
-/** Not one byte of a web page is passed on, nor a whole answer that came in another form. */
-function isProse(body: string): boolean {
-  return /^\s*\{\s*"(error|detail|message)"/.test(body) || /^\s*[A-Za-z]/.test(body);
+  // Not one byte of a web page is passed on.
+  const mayQuote = !/html|xml/i.test(contentType) && !body.trimStart().startsWith('<');
+  return { fault: 'protocol', message: mayQuote ? `${seen} ${report.message}` : seen };
 }
 
 function readRetryAfter({ headers }: HttpAnswer): number | undefined {

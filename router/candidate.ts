@@ -51,7 +51,9 @@ function missingAbility(candidate: Candidate, kind: Kind, needs: Needs): string 
 
 function downSentence({ name, url, lastError, startCommand }: Candidate): string {
   const where = url === undefined ? '' : ` at ${url}`;
-  const because = lastError === undefined ? '' : ` (${lastError})`;
+  // An error of the backend's own begins with its name and address, which stand here already.
+  const error = lastError?.replace(`${name}${where}: `, '').replace(/\.$/, '');
+  const because = error === undefined ? '' : ` (${error})`;
   const remedy = startCommand === undefined ? '' : `; start it with: ${startCommand}`;
   return `${name}${where} is down${because}${remedy}`;
 }

@@ -61,10 +61,17 @@ function exec(file, args, cwd) {
   if (status !== 0) fail(`${file} ${args[0]} failed${error ? `: ${error.message}` : ''}.`);
 }
 
-/** Signals go to the child alone: it has things to end in order. */
+/** Signals go to the child alone: it has things to end in order. npm hands no SIGTERM on, it only ends. */
 function run(args) {
   const child = spawn(ownNode, args, { cwd: root, stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+  const parent = process.ppid;
+  const orphaned = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(orphaned);
+    child.kill('SIGTERM');
+  }, 500);
+  orphaned.unref();
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 143);
   });

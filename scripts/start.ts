@@ -73,7 +73,7 @@ async function prepareServers(config: Config): Promise<Servers> {
   const why = await whyNoStandIn();
   if (why !== undefined) {
     say(`\nNo stand-in can be started: ${why}`);
-    say('The daemon starts without it; requests for a server that is not there go to the other one.');
+    say(withoutStandIn(missing));
     return none;
   }
   say(`\nStarting a small stand-in for ${missing.map((role) => TITLES[role]).join(' and ')}.`);
@@ -84,8 +84,15 @@ async function prepareServers(config: Config): Promise<Servers> {
   } catch (error) {
     // Without a network the stand-in cannot be installed; a daemon without it is still of use.
     say(`\nNo stand-in could be started: ${error instanceof Error ? error.message : String(error)}`);
+    say(withoutStandIn(missing));
     return none;
   }
+}
+
+function withoutStandIn(missing: readonly Role[]): string {
+  if (missing.length < ROLES.length)
+    return 'The daemon goes on without it: the other server takes every request.';
+  return 'So there is no sample session, and requests are refused until one of the two servers runs.';
 }
 
 async function startStandIns(missing: readonly Role[]): Promise<Record<string, string>> {

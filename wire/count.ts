@@ -7,6 +7,9 @@
 // Learning is a Kalman filter over the weights: each report says one number about a mixture of all classes, and
 // the filter's covariance remembers which weights are already known well. A first report moves everything, the
 // hundredth of the same kind nearly nothing, and a class met late is still learned at once.
+//
+// System prompt and tools come again in every session and outweigh what is new. What the classes leave unexplained
+// of such a front is a number of its own in the same filter, so that it does not spoil the weights of the rest.
 
 import { hash as digest } from 'node:crypto';
 import { asFields, type Fields } from './fields.ts';
@@ -29,16 +32,25 @@ export type SavedEstimator = {
   readonly models: Readonly<Record<string, SavedModel>>;
 };
 type SavedModel = {
+  /** One for each class, then the unexplained tokens of each front. */
   readonly weights: readonly number[];
   readonly covariance: readonly (readonly number[])[];
+  readonly fronts: readonly string[];
 };
 
-type Split = { readonly knownTokens: number; readonly added: readonly number[] };
-type Learned = { weights: number[]; covariance: number[][] };
+/** `front` is absent where its tokens are among the known ones. */
+type Split = { readonly knownTokens: number; readonly front?: Counted; readonly rest: readonly number[] };
+type Counted = { readonly key: string; readonly counts: readonly number[] };
+/** `fronts[i]` names the front that slot i stands for. */
+type Learned = { weights: number[]; covariance: number[][]; fronts: string[] };
 
 const MAX_MODELS = 32;
 const MAX_SEGMENTS = 4096;
 const MAX_REPORTS = 4096;
+/** System prompt and tools. */
+const FRONT_SEGMENTS = 2;
+/** Main loop and subagents of a project or two; the one that came first gives way. */
+const FRONTS = 6;
 
 /** `saved` is a former `toJSON()`; what does not fit is forgotten without a word. */
 export function createTokenEstimator(saved?: unknown): TokenEstimator {
@@ -58,21 +70,30 @@ export function createTokenEstimator(saved?: unknown): TokenEstimator {
   /** The longest beginning of these segments that was reported, and what came after it. */
   const split = (chain: readonly string[], segments: readonly CountedSegment[]): Split => {
     const at = chain.findLastIndex((key) => reports.has(key));
-    const known = at < 0 ? 0 : (reports.get(chain[at] ?? '') ?? 0);
-    return { knownTokens: known, added: featuresOf(segments.slice(at + 1)) };
+    const front = chain[FRONT_SEGMENTS - 1];
+    if (at >= 0 || front === undefined) {
+      const knownTokens = at < 0 ? 0 : (reports.get(chain[at] ?? '') ?? 0);
+      return { knownTokens, rest: featuresOf(segments.slice(at + 1)) };
+    }
+    return {
+      knownTokens: 0,
+      front: { key: front, counts: featuresOf(segments.slice(0, FRONT_SEGMENTS)) },
+      rest: featuresOf(segments.slice(FRONT_SEGMENTS)),
+    };
   };
 
   return {
     estimate(model, segments) {
-      const { weights } = models.get(model) ?? unlearned();
-      const { knownTokens, added } = split(chainOf(model, segments), segments);
-      return Math.max(1, Math.round(knownTokens + dot(added, weights)));
+      const learned = models.get(model) ?? unlearned();
+      const { knownTokens, ...added } = split(chainOf(model, segments), segments);
+      return Math.max(1, Math.round(knownTokens + dot(features(added, learned), learned.weights)));
     },
     learn(model, segments, promptTokens) {
       if (segments.length === 0 || !(promptTokens > 0) || !Number.isFinite(promptTokens)) return;
       const chain = chainOf(model, segments);
-      const { knownTokens, added } = split(chain, segments);
+      const { knownTokens, ...added } = split(chain, segments);
       const learned = models.get(model) ?? unlearned();
+      if (added.front) makeRoom(learned, added.front);
       update(learned, added, promptTokens - knownTokens);
       keep(models, model, learned, MAX_MODELS);
       keep(reports, chain.at(-1) ?? '', promptTokens, MAX_REPORTS);
@@ -126,17 +147,53 @@ const PRIOR: Readonly<Record<TextClass, { readonly weight: number; readonly spre
   signs: { weight: 1, spread: 1 },
 };
 
+const CLASSES = TEXT_CLASSES.length;
+const SIZE = CLASSES + FRONTS;
+const PRIOR_VARIANCE = TEXT_CLASSES.map((name) => PRIOR[name].spread ** 2);
+
 function unlearned(): Learned {
+  const each = Array.from({ length: SIZE }, (_, at) => at);
   return {
-    weights: TEXT_CLASSES.map((name) => PRIOR[name].weight),
-    covariance: TEXT_CLASSES.map((_, row) => TEXT_CLASSES.map((__, column) => priorCovariance(row, column))),
+    weights: each.map((at) => PRIOR[TEXT_CLASSES[at] ?? 'words'].weight * Number(at < CLASSES)),
+    covariance: each.map((row) => each.map((column) => priorCovariance(row, column))),
+    fronts: [],
   };
 }
 
-const PRIOR_VARIANCE = TEXT_CLASSES.map((name) => PRIOR[name].spread ** 2);
-
+/** Nothing is unexplained of a front that nobody has sent yet. */
 function priorCovariance(row: number, column: number): number {
   return row === column ? (PRIOR_VARIANCE[row] ?? 0) : 0;
+}
+
+// ---- Fronts -------------------------------------------------------------------------------------------
+
+/** The relative error of a front; larger than that of a text, for templates write tools in ways of their own. */
+const FRONT_SPREAD = 0.2;
+
+/** A new front takes the slots in turn. */
+function makeRoom(learned: Learned, { key, counts }: Counted): void {
+  if (learned.fronts.includes(key)) return;
+  const slot = learned.fronts.length < FRONTS ? learned.fronts.length : oldestSlot(learned);
+  learned.fronts[slot] = key;
+  const at = CLASSES + slot;
+  const spread = FRONT_SPREAD * dot(counts, learned.weights) + TEMPLATE_NOISE;
+  learned.weights[at] = 0;
+  learned.covariance = learned.covariance.map((row, i) =>
+    row.map((value, j) => (i !== at && j !== at ? value : i === j ? spread ** 2 : 0)),
+  );
+}
+
+/** The best known one has come most often, the least known one least. */
+function oldestSlot({ covariance }: Learned): number {
+  const variances = Array.from({ length: FRONTS }, (_, at) => covariance[CLASSES + at]?.[CLASSES + at] ?? 0);
+  return variances.indexOf(Math.max(...variances));
+}
+
+function features({ front, rest }: Omit<Split, 'knownTokens'>, { fronts }: Learned): readonly number[] {
+  const slots = Array.from({ length: FRONTS }, (_, at) =>
+    Number(front !== undefined && fronts[at] === front.key),
+  );
+  return [...rest.map((count, at) => count + (front?.counts[at] ?? 0)), ...slots];
 }
 
 // ---- Learning -----------------------------------------------------------------------------------------
@@ -151,18 +208,20 @@ const BELIEVED = 3;
 const FORGET = 0.0005;
 
 /** One step of the filter: these counts came to so many tokens. */
-function update(learned: Learned, counts: readonly number[], tokens: number): void {
+function update(learned: Learned, added: Omit<Split, 'knownTokens'>, tokens: number): void {
   if (tokens < TEMPLATE_NOISE) return;
   // By the token, so that an error of 5 % weighs the same in a short text and in a long one.
-  const features = counts.map((count) => count / tokens);
-  const spread = learned.covariance.map((row) => dot(row, features));
-  const variance = dot(spread, features) + NOISE ** 2 + (TEMPLATE_NOISE / tokens) ** 2;
+  const counts = features(added, learned).map((count) => count / tokens);
+  const spread = learned.covariance.map((row) => dot(row, counts));
+  const restShare = added.front ? Math.min(1, dot(added.rest, learned.weights) / tokens) : 1;
+  const variance = dot(spread, counts) + (NOISE * restShare) ** 2 + (TEMPLATE_NOISE / tokens) ** 2;
   const limit = BELIEVED * Math.sqrt(variance);
-  const error = Math.max(-limit, Math.min(limit, 1 - dot(features, learned.weights)));
-  // A negative weight would make a longer text shorter.
-  learned.weights = learned.weights.map((weight, at) =>
-    Math.max(0, weight + ((spread[at] ?? 0) * error) / variance),
-  );
+  const error = Math.max(-limit, Math.min(limit, 1 - dot(counts, learned.weights)));
+  // A negative weight would make a longer text shorter; a front may have fewer tokens than its text tells.
+  learned.weights = learned.weights.map((weight, at) => {
+    const next = weight + ((spread[at] ?? 0) * error) / variance;
+    return at < CLASSES ? Math.max(0, next) : next;
+  });
   learned.covariance = learned.covariance.map((row, i) =>
     row.map((value, j) => {
       const known = value - ((spread[i] ?? 0) * (spread[j] ?? 0)) / variance;
@@ -188,12 +247,12 @@ function readSaved(saved: unknown): Map<string, Learned> {
   return new Map(read.slice(-MAX_MODELS));
 }
 
-function readModel({ weights, covariance }: Fields): Learned | undefined {
-  if (!isRow(weights) || !Array.isArray(covariance) || covariance.length !== TEXT_CLASSES.length)
-    return undefined;
-  return covariance.every(isRow) ? { weights, covariance } : undefined;
+function readModel({ weights, covariance, fronts }: Fields): Learned | undefined {
+  if (!isRow(weights) || !Array.isArray(covariance) || covariance.length !== SIZE) return undefined;
+  if (!Array.isArray(fronts) || fronts.length > FRONTS) return undefined;
+  return covariance.every(isRow) ? { weights, covariance, fronts: fronts.map(String) } : undefined;
 }
 
 function isRow(value: unknown): value is number[] {
-  return Array.isArray(value) && value.length === TEXT_CLASSES.length && value.every(Number.isFinite);
+  return Array.isArray(value) && value.length === SIZE && value.every(Number.isFinite);
 }

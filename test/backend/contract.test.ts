@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createAnthropicBackend } from '../../backend/anthropic.ts';
 import type { Backend, BackendStatus } from '../../backend/backend.ts';
 import { createChatBackend, type LocalBackendOptions } from '../../backend/chat.ts';
@@ -191,6 +192,8 @@ for (const dialect of DIALECTS) {
     const error = await faultOf(backend.open(request(), never()), 'protocol');
     assert.match(error.message, /HTTP 200 and text\/plain|HTTP 200 and text\/html/);
     assert.doesNotMatch(error.message, /hotel|</);
+    fake.next(text('Sign in to the <b>hotel</b> network', 200, 'text/html'));
+    assert.doesNotMatch((await faultOf(answer(backend), 'protocol')).message, /hotel|</);
     assert.equal(gate.idle, true);
   });
 
@@ -279,13 +282,13 @@ for (const dialect of DIALECTS) {
     assert.equal(gate.idle, true);
   });
 
-  for (const [when, reply] of [
-    ['before the headers', () => stall],
-    ['in a prefill', (fake) => fake.says({ text: 'x', prefill: new Promise(() => {}) })],
-    ['in an answer', (fake) => fake.says({ text: 'Am Brunnen.', middle: new Promise(() => {}) })],
-  ] as const satisfies readonly (readonly [string, (fake: Speaker) => Reply])[]) {
+  for (const [when, budget, reply] of [
+    ['before the headers', 'firstTokenMs', () => stall],
+    ['in a prefill', 'firstTokenMs', (fake) => fake.says({ text: 'x', prefill: new Promise(() => {}) })],
+    ['in an answer', 'idleMs', (fake) => fake.says({ text: 'Am Brunnen.', middle: new Promise(() => {}) })],
+  ] as const satisfies readonly (readonly [string, keyof Budgets, (fake: Speaker) => Reply])[]) {
     fact(`a server that falls silent ${when} has stalled`, async ({ fake }, t) => {
-      const budgets = { firstTokenMs: () => 40, idleMs: 40, loadMs: 60_000 };
+      const budgets = { ...PATIENT, [budget]: budget === 'idleMs' ? 40 : () => 40 };
       const { backend, gate } = open(t, dialect, { url: fake.url, gate: gateOf(1), budgets });
       fake.next(reply(fake));
       await faultOf(answer(backend), 'stalled');
@@ -294,6 +297,32 @@ for (const dialect of DIALECTS) {
       assert.equal(gate.idle, true);
     });
   }
+
+  fact('a client that is slow to read is no fault of the backend', async ({ fake }, t) => {
+    const budgets = { ...PATIENT, idleMs: 200 };
+    const { backend } = open(t, dialect, { url: fake.url, gate: gateOf(1), budgets });
+    const rest = Promise.withResolvers<void>();
+    const reply = fake.says({ text: 'Am Brunnen.', middle: rest.promise });
+    const hold = reply.parts.findIndex((part) => typeof part === 'object' && 'until' in part);
+    // The second delta comes by itself: from the first on, the smaller budget counts.
+    fake.next({ ...reply, parts: reply.parts.toSpliced(hold - 1, 0, { pauseMs: 30 }) });
+    const { items } = await backend.open(request(), never());
+    let deltas = 0;
+    let last = '';
+    for await (const item of items) {
+      last = item.type;
+      if (item.type !== 'content_block_delta' || ++deltas !== 2) continue;
+      await sleep(500);
+      rest.resolve();
+    }
+    assert.equal(last, 'message_stop');
+  });
+
+  fact('an event without an end is given up', async ({ fake, backend, gate }) => {
+    fake.next(eventStream([`data: {"x":"${'a'.repeat(17 * 1024 * 1024)}`], 'open'));
+    await faultOf(answer(backend), 'protocol');
+    assert.equal(gate.idle, true);
+  });
 
   if (!dialect.hasGate) continue;
 
@@ -335,12 +364,16 @@ for (const dialect of DIALECTS) {
   });
 
   fact('a stop sequence ends the answer here and at the server', async ({ fake, backend, gate }) => {
-    fake.next(fake.says({ text: 'abSTOPcd efgh ijkl mnop', middle: new Promise(() => {}) }));
+    const rest = Promise.withResolvers<void>();
+    fake.next(fake.says({ text: 'abSTOPcd efgh ijkl mnop', middle: rest.promise }));
     const conversation = { ...CONVERSATION, stopSequences: ['STOP'] };
     const { message } = await answer(backend, request({ conversation }));
     assert.deepEqual(message?.content, [{ type: 'text', text: 'ab' }]);
     assert.equal(message?.stop_sequence, 'STOP');
-    assert.equal(await (await fake.post(0)).ended, 'client-left');
+    const { ended } = await fake.post(0);
+    await Promise.race([ended, sleep(300)]);
+    rest.resolve();
+    assert.equal(await ended, 'client-left', 'nobody reads on');
     assert.equal(gate.idle, true);
   });
 

@@ -44,6 +44,11 @@ for (const [name, broken] of [
     fake.next(broken, json({ fresh: true }));
     assert.equal(await exchange(http), '{"fresh":true}');
     assert.equal(fake.posts.length, 3);
+    assert.equal(
+      fake.posts[2]?.headers.connection,
+      'close',
+      'the second try shares its connection with nobody',
+    );
 
     await exchange(http);
     await settled();

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { BackendStatus } from '../../backend/backend.ts';
+import { windowOfModel } from '../../backend/model-window.ts';
 import { probe, resolveModel } from '../../backend/probe.ts';
 import { html, json, type Manner, type Reply, stall, startFakeChat, text } from '../fake/chat.ts';
 import { never } from './setup.ts';
@@ -70,6 +71,14 @@ test('the window of a model folder on this machine is read from its config.json'
   assert.equal((await look(t, 'mlx', { model: folder })).status.contextWindow, undefined);
 });
 
+test('no file here is taken for one of a server on another machine', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'anyclaude-model-'));
+  t.after(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'config.json'), '{"max_position_embeddings":8192}');
+  assert.equal(await windowOfModel(folder, 'http://localhost:8081'), 8192);
+  assert.equal(await windowOfModel(folder, 'http://192.0.2.7:8081'), undefined);
+});
+
 test('so is that of a model in the hub cache, and a name that leads elsewhere is not followed', async (t) => {
   const home = await mkdtemp(join(tmpdir(), 'anyclaude-hub-'));
   const before = process.env['HF_HOME'];
@@ -83,8 +92,8 @@ test('so is that of a model in the hub cache, and a name that leads elsewhere is
   await mkdir(snapshot, { recursive: true });
   await writeFile(join(snapshot, 'config.json'), '{"max_position_embeddings":131072}');
   assert.equal((await look(t, 'mlx', { model: 'some/model-4bit' })).status.contextWindow, 131_072);
-  const { status } = await look(t, 'mlx', { model: '../models--some--model-4bit' });
-  assert.equal(status.contextWindow, undefined);
+  const elsewhere = await look(t, 'mlx', { model: 'x/y/../models--some--model-4bit' });
+  assert.equal(elsewhere.status.contextWindow, undefined);
 });
 
 test('LM Studio tells what is loaded, with which window, and whether it sees', async (t) => {
@@ -128,6 +137,14 @@ test('an LM Studio with nothing loaded is up, with a model that has to be loaded
   assert.equal(status.loaded, false);
   assert.equal(status.model, 'qwen');
   assert.equal(status.contextWindow, undefined, 'nobody knows the window that it will be loaded with');
+
+  const data = [
+    { id: 'nomic', type: 'embeddings', state: 'loaded', loaded_context_length: 2048 },
+    { id: 'qwen', type: 'llm', state: 'not-loaded', max_context_length: 8192 },
+  ];
+  const old = { '/api/v1/models': json({ error: 'Unexpected' }), '/api/v0/models': json({ data }) };
+  const before = await look(t, 'lmstudio', { pages: old });
+  assert.deepEqual({ ...before.status, supportsImages: undefined }, { ...status, supportsImages: undefined });
 });
 
 test('the window of LM Studio is that of the configured model', async (t) => {

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../../daemon/config.ts';
 import { type RunningDaemon, startDaemon } from '../../daemon/main.ts';
 import { openHome } from '../../daemon/state.ts';
@@ -16,11 +17,12 @@ import { TEXT_KINDS, type TextKind, textSources } from './texts.ts';
 const noMlx = (await whyNot('mlx', console.error)) ?? false;
 const noLlama = (await whyNot('llama', console.error)) ?? false;
 
-/** A coding session of one kind of text, with Claude Code's tools; a piece comes in as a prompt or a tool's result. */
+const reads = (number: number) => [{ name: 'Read', input: { file_path: `/home/dev/a${number}` } }];
+
+/** A session with Claude Code's tools, after its first turn; the text has come in as a prompt or a tool's result. */
 function sessionWith(text: string, number: number): RequestBody {
-  const session = new Session({ sessionId: `00000000-0000-4000-8000-${String(number).padStart(12, '0')}` });
-  if (number % 2 === 0) return session.ask(text).body();
-  return session.useTools([{ name: 'Read', input: { file_path: `/home/dev/a${number}` } }], { 0: text }).body();
+  const session = new Session();
+  return (number % 2 === 0 ? session.ask(text) : session.useTools(reads(number), { 0: text })).body();
 }
 
 /** What Claude Code counts alone: a file, the definition of a tool, a page of memory. */
@@ -30,13 +32,23 @@ function onlyText(text: string): RequestBody {
 }
 
 type Rig = { readonly url: string; close(): Promise<void> };
+type Stoppable = { readonly url: string; stop(): Promise<void> };
 
 /** A daemon of its own over one engine. */
-async function startRig(engine: { readonly url: string; stop(): Promise<void> }): Promise<Rig> {
+async function startRig(engine: Stoppable): Promise<Rig> {
+  try {
+    return await startDaemonOver(engine);
+  } catch (error) {
+    // An engine that is left running would keep this process alive.
+    await engine.stop();
+    throw error;
+  }
+}
+
+async function startDaemonOver(engine: Stoppable): Promise<Rig> {
   const home = await mkdtemp(join(tmpdir(), 'anyclaude-count-'));
   const settings = {
     port: 0,
-    logLevel: 'silent',
     backends: { 'mlx-lm': { url: engine.url }, lmstudio: null },
     routes: { analysis: 'mlx-lm', edit: 'mlx-lm' },
   };
@@ -46,7 +58,12 @@ async function startRig(engine: { readonly url: string; stop(): Promise<void> })
     file: { path: 'config.json', text: JSON.stringify(settings) },
   });
   openHome(config.home);
-  const daemon: RunningDaemon = await startDaemon({ config, version: '0.0.0' });
+  const daemon: RunningDaemon = await startDaemon({
+    config,
+    version: '0.0.0',
+    logStream: { write: () => {} },
+  });
+  await met(daemon.url);
   return {
     url: daemon.url,
     async close() {
@@ -55,6 +72,16 @@ async function startRig(engine: { readonly url: string; stop(): Promise<void> })
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+/** The daemon has asked its backend who it is. */
+async function met(url: string): Promise<void> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const status = (await (await fetch(`${url}/status`)).json()) as { backends: { state: string }[] };
+    if (status.backends.every(({ state }) => state === 'up')) return;
+    await sleep(50);
+  }
+  throw new Error('the daemon did not find its backend up within ten seconds');
 }
 
 async function post(url: string, body: unknown): Promise<Record<string, unknown>> {
@@ -89,11 +116,13 @@ describe('count_tokens of mlx_lm.server, which has no endpoint for it', { skip: 
   let rig: Rig;
   before(async () => {
     rig = await startRig(await startMlx());
-    // A working day's beginning: every kind of text has come by, in requests of every size.
+    // A working day's beginning: sessions in which every kind of text comes by once, read by a tool.
     for (let report = 0; report < REPORTS; report += 1) {
-      for (const [at, kind] of TEXT_KINDS.entries()) {
-        const text = sources[kind].learn(chars(kind), random);
-        await measured(rig, sessionWith(text, 4 * report + at));
+      const session = new Session({ prompt: `Begin the work of round ${report}.` });
+      await measured(rig, session.body());
+      for (const kind of TEXT_KINDS) {
+        const text = sources[kind].learn(chars(kind) / 2, random);
+        await measured(rig, session.useTools(reads(report), { 0: text }).body());
       }
     }
   });

@@ -38,9 +38,9 @@ function prose(): string[] {
 }
 
 function code(): string[] {
-  return read('{undici/lib,express/lib,commander/lib,kysely/dist,zod/src/v4/core,pino/lib}/**/*.{js,ts}').filter(
-    (file) => file.length > 2_000,
-  );
+  return read(
+    '{undici/lib,express/lib,commander/lib,kysely/dist,zod/src/v4/core,pino/lib}/**/*.{js,ts}',
+  ).filter((file) => file.length > 2_000);
 }
 
 /** As a tool's definition is written into a prompt: one line, a name, a description, properties. */
@@ -56,15 +56,19 @@ function schemas(): string[] {
 
 /** Sentences of translated texts, and the names that every Node knows in these languages. */
 function cjk(): string[] {
-  const pages = read('@biomejs/biome/README.zh-*.md').map((page) => page.replace(/^[^\u3000-\u9fff]*$/gm, ''));
+  const pages = read('@biomejs/biome/README.zh-*.md').map((page) =>
+    page.replace(/^[^\u3000-\u9fff]*$/gm, ''),
+  );
   const messages = read('zod/src/v4/locales/{zh-CN,zh-TW,ja,ko}.ts');
   const sentences = messages.flatMap((file) =>
     Array.from(file.matchAll(/["'`]([^"'`]*[\u3000-\ud7af][^"'`]*)["'`]/g), ([, said = '']) => said),
   );
   const names = ['zh', 'ja', 'ko'].flatMap(namesIn);
-  return [...pages.flatMap((page) => page.split(/\n\n+/)), ...chunked(sentences, 8), ...chunked(names, 40)].map(
-    (part) => (typeof part === 'string' ? part : part.join('、')),
-  );
+  return [
+    ...pages.flatMap((page) => page.split(/\n\n+/)),
+    ...chunked(sentences, 8),
+    ...chunked(names, 40),
+  ].map((part) => (typeof part === 'string' ? part : part.join('、')));
 }
 
 function namesIn(language: string): string[] {
@@ -85,7 +89,10 @@ function chunked(texts: readonly string[], size: number): string[][] {
 }
 
 function twoOf(files: readonly string[]): TextSources {
-  return { learn: cut(files.filter((_, at) => at % 2 === 0)), unseen: cut(files.filter((_, at) => at % 2 === 1)) };
+  return {
+    learn: cut(files.filter((_, at) => at % 2 === 0)),
+    unseen: cut(files.filter((_, at) => at % 2 === 1)),
+  };
 }
 
 function cut(files: readonly string[]): TextSource {
