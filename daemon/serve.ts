@@ -7,6 +7,7 @@ import type { Attempt, Ending } from '../router/outcome.ts';
 import type { StreamItem } from '../wire/frame.ts';
 import { openSink, type Pass, passHeaders } from './pass.ts';
 import type { Plan } from './plan.ts';
+import { relayToClaude } from './relay.ts';
 import { type ErrorReply, replyToFault } from './reply.ts';
 import { type Sink, sendError } from './sink.ts';
 
@@ -21,7 +22,7 @@ export async function serve(pass: Pass, plan: Plan, decision: Decision): Promise
     return await tryTargets({ pass, plan, decision, sink });
   } finally {
     sink.close();
-    pass.draft.known.bytesOut = sink.bytesOut;
+    if (sink.bytesOut > 0) pass.draft.known.bytesOut = sink.bytesOut;
   }
 }
 
@@ -29,6 +30,11 @@ async function tryTargets(run: Run): Promise<Ending> {
   const { pass, decision, sink } = run;
   const failures: BackendError[] = [];
   for (const target of decision.targets) {
+    // As long as nothing was sent, the Claude API's answer passes as it is, status and headers included.
+    if (target.backend === pass.deps.claude.name && !pass.response.headersSent) {
+      sink.close();
+      return relayToClaude({ ...pass, received: pass.admitted.received });
+    }
     const failure = await tryTarget(run, target);
     if (failure === undefined) return { result: 'completed' };
     if (pass.signal.aborted) return endAborted(run);

@@ -123,14 +123,22 @@ test('local backends never see the Claude API’s keys, and the API is asked not
 });
 
 test('with every local backend down the cloud is asked only where the user allowed it', async () => {
-  for (const allowCloud of [false, true]) {
+  for (const { allowCloud, stream } of [
+    { allowCloud: false, stream: true },
+    { allowCloud: true, stream: true },
+    { allowCloud: true, stream: false },
+  ]) {
+    const whole = json({ id: 'msg_1', content: [{ type: 'text', text: 'Hello, whole.' }] });
+    if (!stream) claude.next(whole);
     await h.close();
     h = await startHarness({ allowCloud }, claude.url);
     h.mlx.status = { state: 'down' };
     h.lmstudio.status = { state: 'down' };
     await h.deps.fleet.probeIdle();
     const before = claude.posts.length;
-    const reply = await post(h.url, ask('What is this?', { model: 'claude-opus-5-5' }), { headers: KEYS });
+    const reply = await post(h.url, ask('What is this?', { model: 'claude-opus-5-5', stream }), {
+      headers: KEYS,
+    });
     const text = await reply.text();
     assert.equal(claude.posts.length - before, allowCloud ? 1 : 0);
     assert.equal(reply.status, allowCloud ? 200 : 502);
