@@ -13,6 +13,7 @@ import type { Deps } from './deps.ts';
 import { createDraft, type Draft, whoSent } from './draft.ts';
 import { openSink, type Pass, passHeaders, watchClient } from './pass.ts';
 import { type Admitted, admit, estimatePrompt, goesToClaude, makePlan } from './plan.ts';
+import { recordedRefusal } from './recorded.ts';
 import { relayToClaude } from './relay.ts';
 import { replyToFault, replyToWireError } from './reply.ts';
 import { refuse, serve } from './serve.ts';
@@ -111,7 +112,7 @@ function noteWho(draft: Draft, { request, caller, kind }: Admitted): void {
 function endWithError({ deps, draft, response, signal }: Way, error: unknown): Ending {
   if (signal.aborted) return { result: 'cancelled', phase: draft.phase };
   if (error instanceof WireError) {
-    draft.known.message = error.message;
+    draft.known.message = recordedRefusal(error.message);
     draft.known.bytesOut = sendError(response, draft.requestId, replyToWireError(error));
     return { result: 'refused', refusal: 'bad-request' };
   }

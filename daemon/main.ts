@@ -17,7 +17,7 @@ import { createMembers } from './members.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { startSchedule } from './schedule.ts';
 import { databasePath } from './state.ts';
-import { reportBackends, type StatusReport } from './status.ts';
+import { editNotes, reportBackends, type StatusReport } from './status.ts';
 import { loadEstimator, saveEstimator } from './token-weights.ts';
 
 export type DaemonOptions = {
@@ -113,7 +113,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
   return daemon;
 }
 
-function statusOf({ config, version, server, state, recorder, fleet }: Daemon): StatusReport {
+function statusOf({ config, version, server, state, recorder, fleet, deps }: Daemon): StatusReport {
   const { queued, dropped, lastError, movedAside } = recorder.health;
   const moved = `The database was damaged and has been moved to ${movedAside}; a fresh one is used.`;
   return {
@@ -126,7 +126,11 @@ function statusOf({ config, version, server, state, recorder, fleet }: Daemon): 
     draining: state.draining,
     backends: reportBackends(fleet),
     store: { queued, dropped, lastError: lastError ?? null },
-    notes: [...state.notes, ...(movedAside === undefined ? [] : [moved])],
+    notes: [
+      ...state.notes,
+      ...(movedAside === undefined ? [] : [moved]),
+      ...editNotes(fleet, deps.memory, clock.wall()),
+    ],
   };
 }
 

@@ -6,6 +6,7 @@ import type { Exchange } from '../backend/claude.ts';
 import type { Ending } from '../router/outcome.ts';
 import { createAnswerReader } from '../wire/answer-reader.ts';
 import type { Pass } from './pass.ts';
+import { recordedFailure } from './recorded.ts';
 import { replyToFault } from './reply.ts';
 import { drained, sendError } from './sink.ts';
 
@@ -75,7 +76,7 @@ function faultOfStatus(status: number) {
 
 function tell({ draft, response }: Relayed, error: BackendError): Ending {
   const { fault } = error.detail;
-  draft.known.message = error.message;
+  draft.known.message = recordedFailure(error);
   if (response.headersSent) {
     // The client would take a clean end for a whole answer.
     response.destroy();

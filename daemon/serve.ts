@@ -7,6 +7,7 @@ import type { Attempt, Ending } from '../router/outcome.ts';
 import type { StreamItem } from '../wire/frame.ts';
 import { openSink, type Pass, passHeaders } from './pass.ts';
 import type { Plan } from './plan.ts';
+import { recordedFailure } from './recorded.ts';
 import { relayToClaude } from './relay.ts';
 import { type ErrorReply, replyToFault } from './reply.ts';
 import { type Sink, sendError } from './sink.ts';
@@ -137,7 +138,7 @@ function noteFailure(
     backend,
     fault,
     phase: draft.phase,
-    message: error.message,
+    message: recordedFailure(error),
     durationMs,
   } satisfies Attempt);
   if (backend !== deps.claude.name) deps.fleet.failed(backend, fault, error.message);
@@ -162,7 +163,7 @@ function tellFailure({ pass, sink }: Run, failures: readonly BackendError[]): En
   const told = worthTelling(failures);
   const { fault, overflow } = told.detail;
   const message = sentence(failures, told, deps);
-  draft.known.message = message;
+  draft.known.message = failures.map(recordedFailure).join(' ');
   sink.fail(replyToFault(fault, draft.phase, { message, overflow }));
   return { result: 'failed', phase: draft.phase, fault };
 }

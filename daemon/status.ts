@@ -1,6 +1,7 @@
 // What `anyclaude status`, `run` and `doctor` want to know of a running daemon.
 
 import type { BackendStatus } from '../backend/backend.ts';
+import type { Memory } from '../router/memory.ts';
 import type { Config } from './config.ts';
 import type { Fleet } from './fleet.ts';
 
@@ -48,5 +49,13 @@ export function reportBackends({ members, status }: Fleet): readonly BackendRepo
       maxConcurrent: config.maxConcurrent,
       lastError: known.lastError ?? null,
     };
+  });
+}
+
+/** Why a backend takes no edits for a while, told as to a turn that has not begun. */
+export function editNotes({ members }: Fleet, memory: Memory, nowMs: number): readonly string[] {
+  return members.flatMap(({ name }) => {
+    const failing = memory.editsFailing(name, { turnId: '' }, nowMs);
+    return failing === undefined ? [] : [`${name} takes no edits now: ${failing}.`];
   });
 }

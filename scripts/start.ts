@@ -150,15 +150,14 @@ async function endChild(child: ChildProcess): Promise<void> {
 async function demonstrate(daemon: DaemonState, { standIns }: Servers, config: Config): Promise<void> {
   const project = createProject();
   started.push({ stop: async () => project.remove() });
-  const models = standIns.length === ROLES.length ? 'scripted' : 'real';
   say(`\nA short coding session on ${project.cartFile}`);
-  if (models === 'real')
+  if (standIns.length < ROLES.length)
     say('Your own server answers, so the first answer may take as long as its cold prefill.');
   const before = readFileSync(project.cartFile, 'utf8');
   await runSession({
     url: daemonUrl(daemon),
     project,
-    models,
+    scripted: standIns,
     announce: (prompt) => say(`\n> ${prompt}`),
     show,
     signal: ending.signal,

@@ -49,7 +49,7 @@ const MAX_SEGMENTS = 4096;
 const MAX_REPORTS = 4096;
 /** System prompt and tools. */
 const FRONT_SEGMENTS = 2;
-/** Main loop and subagents of a project or two; the one that came first gives way. */
+/** Main loop and subagents of a project or two; the least known one gives way. */
 const FRONTS = 6;
 
 /** `saved` is a former `toJSON()`; what does not fit is forgotten without a word. */
@@ -93,8 +93,9 @@ export function createTokenEstimator(saved?: unknown): TokenEstimator {
       const chain = chainOf(model, segments);
       const { knownTokens, ...added } = split(chain, segments);
       const learned = models.get(model) ?? unlearned();
-      if (added.front) makeRoom(learned, added.front);
-      update(learned, added, promptTokens - knownTokens);
+      const tokens = promptTokens - knownTokens;
+      if (added.front) makeRoom(learned, added.front, tokens - dot(added.rest, learned.weights));
+      update(learned, added, tokens);
       keep(models, model, learned, MAX_MODELS);
       keep(reports, chain.at(-1) ?? '', promptTokens, MAX_REPORTS);
     },
@@ -170,21 +171,21 @@ function priorCovariance(row: number, column: number): number {
 /** The relative error of a front; larger than that of a text, for templates write tools in ways of their own. */
 const FRONT_SPREAD = 0.2;
 
-/** A new front takes the slots in turn. */
-function makeRoom(learned: Learned, { key, counts }: Counted): void {
+/** `tokens` is what a report leaves for this front, as far as the weights tell. */
+function makeRoom(learned: Learned, { key, counts }: Counted, tokens: number): void {
   if (learned.fronts.includes(key)) return;
-  const slot = learned.fronts.length < FRONTS ? learned.fronts.length : oldestSlot(learned);
+  const slot = learned.fronts.length < FRONTS ? learned.fronts.length : leastKnownSlot(learned);
   learned.fronts[slot] = key;
   const at = CLASSES + slot;
-  const spread = FRONT_SPREAD * dot(counts, learned.weights) + TEMPLATE_NOISE;
+  const spread = FRONT_SPREAD * Math.max(tokens, dot(counts, learned.weights)) + TEMPLATE_NOISE;
   learned.weights[at] = 0;
   learned.covariance = learned.covariance.map((row, i) =>
     row.map((value, j) => (i !== at && j !== at ? value : i === j ? spread ** 2 : 0)),
   );
 }
 
-/** The best known one has come most often, the least known one least. */
-function oldestSlot({ covariance }: Learned): number {
+/** The one that has come least often. */
+function leastKnownSlot({ covariance }: Learned): number {
   const variances = Array.from({ length: FRONTS }, (_, at) => covariance[CLASSES + at]?.[CLASSES + at] ?? 0);
   return variances.indexOf(Math.max(...variances));
 }

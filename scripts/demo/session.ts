@@ -2,6 +2,7 @@
 // sent through the daemon's public API as any client would.
 
 import Anthropic from '@anthropic-ai/sdk';
+import { ROLES, type Role } from './backends.ts';
 import type { DemoProject } from './project.ts';
 import { TOOLS } from './project.ts';
 
@@ -20,29 +21,37 @@ export type Shown = {
 export type SessionOptions = {
   readonly url: string;
   readonly project: DemoProject;
-  /** Whether the models say what the prompt dictates; a real model gets plain words. */
-  readonly models: 'scripted' | 'real';
+  /** Whose model says what the prompt dictates; a real model gets plain words. */
+  readonly scripted: readonly Role[];
   /** Told of each request as it ends. */
   readonly show: (request: Shown) => void;
   readonly announce: (prompt: string) => void;
   readonly signal: AbortSignal;
 };
 
-type Turn = { readonly prompt: string; readonly says: (project: DemoProject) => readonly string[] };
+type Turn = {
+  readonly prompt: string;
+  /** Who is expected to answer. */
+  readonly role: Role;
+  readonly says: (project: DemoProject) => readonly string[];
+};
 
 const TURNS: readonly Turn[] = [
   {
     prompt: 'What does total() in src/cart.js return for a percent coupon?',
+    role: 'mlx-lm',
     says: () => [
       'It takes the coupon as a fraction: with value 10 it subtracts ten times the sum, which looks wrong.',
     ],
   },
   {
     prompt: 'Why is that a problem for the shop?',
+    role: 'mlx-lm',
     says: () => ['A customer with a 10 percent coupon would get a negative total instead of a discount.'],
   },
   {
     prompt: 'Fix the percent coupon in src/cart.js.',
+    role: 'lmstudio',
     says: ({ cartFile }) => [
       call('Read', { file_path: cartFile }),
       call('Edit', {
@@ -55,6 +64,7 @@ const TURNS: readonly Turn[] = [
   },
   {
     prompt: 'Explain what other inputs could still give a negative total.',
+    role: 'mlx-lm',
     says: () => ['A fixed coupon that is larger than the sum still does.'],
   },
 ];
@@ -100,7 +110,7 @@ async function ask({ client, messages, prompt, options }: RunningTurn, round: nu
   const stream = client.messages.stream(
     {
       model: 'claude-anyclaude',
-      max_tokens: options.models === 'scripted' ? 1024 : 300,
+      max_tokens: isAllScripted(options) ? 1024 : 300,
       system: systemPrompt(options),
       tools: TOOLS,
       messages,
@@ -144,11 +154,11 @@ function read(message: Anthropic.Message, response: Response) {
 const SESSION_ID = crypto.randomUUID();
 
 function promptBlocks(
-  { prompt, says }: Turn,
-  { models, project }: SessionOptions,
+  { prompt, role, says }: Turn,
+  { scripted, project }: SessionOptions,
 ): Anthropic.TextBlockParam[] {
   const words = { type: 'text' as const, text: prompt };
-  if (models === 'real') return [words];
+  if (!scripted.includes(role)) return [words];
   const script = says(project)
     .map((text) => `[[say]]${text}[[/say]]`)
     .join('');
@@ -163,10 +173,14 @@ function call(name: string, input: Readonly<Record<string, string>>): string {
   return `<tool_call>\n${JSON.stringify({ name, arguments: input })}\n</tool_call>`;
 }
 
+function isAllScripted({ scripted }: SessionOptions): boolean {
+  return scripted.length === ROLES.length;
+}
+
 /** Long enough where the model is scripted that a cold prefill is felt and a warm one is not. */
-function systemPrompt({ models, project }: SessionOptions): string {
-  const base = `You are a coding assistant. The project is in ${project.folder}. Use Read before Edit, then answer in one sentence.`;
-  if (models === 'real') return base;
+function systemPrompt(options: SessionOptions): string {
+  const base = `You are a coding assistant. The project is in ${options.project.folder}. Use Read before Edit, then answer in one sentence.`;
+  if (!isAllScripted(options)) return base;
   const rules = Array.from(
     { length: 160 },
     (_, i) =>

@@ -39,7 +39,7 @@ function prose(): string[] {
 
 function code(): string[] {
   return read(
-    '{undici/lib,express/lib,commander/lib,kysely/dist,zod/src/v4/core,pino/lib}/**/*.{js,ts}',
+    '{undici/lib/{api,core,dispatcher,handler,mock,util,web},express/lib,commander/lib,kysely/dist,zod/src/v4/core,pino/lib}/**/*.{js,ts}',
   ).filter((file) => file.length > 2_000);
 }
 

@@ -179,7 +179,7 @@ export function eventStream(parts: readonly Part[], ending?: Reply['ending']): R
 async function record(request: IncomingMessage, response: ServerResponse): Promise<Seen> {
   const ended = new Promise<'sent' | 'client-left'>((resolve) => {
     response.once('finish', () => resolve('sent'));
-    request.socket.once('close', () => resolve('client-left'));
+    response.once('close', () => resolve('client-left'));
   });
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);

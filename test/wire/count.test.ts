@@ -117,6 +117,26 @@ test('turns teach through their difference, under a front that no class explains
   }
 });
 
+test('a front that many sessions share spoils no estimate of what stands alone', () => {
+  const estimator = createTokenEstimator();
+  const dice = createDice(17);
+  const text = (of: Category) => repeat(8, () => WRITERS[of](dice));
+  const front = [segment(text('prose')), segment(text('json'))];
+  // A template that writes tools in words of its own: tokens that no class explains.
+  const frontTokens = 1.3 * tokensOf(small, front);
+  for (let session = 0; session < 40; session += 1) {
+    const own = segment(WRITERS[CATEGORIES[session % 4] ?? 'prose'](dice));
+    estimator.learn('m', [...front, own], frontTokens + tokensOf(small, [own]));
+  }
+  for (const category of CATEGORIES) {
+    const own = [segment(WRITERS[category](dice))];
+    const error = estimator.estimate('m', own) / tokensOf(small, own) - 1;
+    assert.ok(Math.abs(error) < 0.15, `${category}: ${error}`);
+    const whole = estimator.estimate('m', [...front, ...own]) / (frontTokens + tokensOf(small, own)) - 1;
+    assert.ok(Math.abs(whole) < 0.02, `${category} behind it: ${whole}`);
+  }
+});
+
 test('one absurd report does not spoil what was learned', () => {
   const estimator = calibrated(large);
   const dice = createDice(8);

@@ -1,0 +1,110 @@
+// What a fresh clone needs before any code runs: a lockfile that `npm ci` takes, and a README whose commands work.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+
+const root = join(import.meta.dirname, '..');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+type Locked = {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly hasInstallScript?: boolean;
+};
+
+describe('the lockfile', () => {
+  const packages = (JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> }).packages;
+  const names = Object.keys(packages);
+
+  // A registry that had no package for some platform leaves a hole, and `npm ci` refuses the whole file.
+  it('holds every package that another one names, those for other platforms too', () => {
+    const missing = Object.entries(packages).flatMap(([from, { dependencies, optionalDependencies }]) =>
+      Object.keys({ ...dependencies, ...optionalDependencies })
+        .filter((name) => !names.some((path) => path.endsWith(`node_modules/${name}`)))
+        .map((name) => `${from} → ${name}`),
+    );
+    assert.deepEqual(missing, []);
+  });
+
+  it('has an install script in no package that package.json does not list', () => {
+    const { allowScripts } = JSON.parse(read('package.json')) as { allowScripts: Record<string, boolean> };
+    const listed = Object.keys(allowScripts).map((name) => name.replace(/(?<=.)@.*$/, ''));
+    const scripted = Object.entries(packages)
+      .filter(([, { hasInstallScript }]) => hasInstallScript)
+      .map(([path]) => path.split('node_modules/').at(-1) ?? path);
+    assert.deepEqual(
+      scripted.filter((name) => !listed.includes(name)),
+      [],
+    );
+  });
+
+  it('names no host to load from, so that everyone uses the registry they have', () => {
+    assert.ok(!read('package-lock.json').includes('"resolved"'));
+  });
+});
+
+/** Where each command of the README is run: a file, and words of it that run the command. */
+const SHOWN_BY: Readonly<Record<string, readonly [file: string, words: string]>> = {
+  'npm start': ['test/cli/npm-start.test.ts', "spawn('npm', ['start'"],
+  'npm start -- --no-demo': ['test/cli/npm-start.test.ts', "'--no-demo'"],
+  'npm test': ['.ci/run', 'npm test'],
+  'anyclaude start': ['test/cli/lifecycle.test.ts', "'start'"],
+  'anyclaude start --foreground': ['test/cli/stop.test.ts', "'--foreground'"],
+  'anyclaude stop': ['test/cli/lifecycle.test.ts', "'stop'"],
+  'anyclaude restart': ['test/cli/lifecycle.test.ts', "'restart'"],
+  'anyclaude status': ['test/cli/command-line.test.ts', "'status'"],
+  'anyclaude status --json': ['test/cli/site.ts', "'status', '--json'"],
+  'anyclaude logs': ['test/cli/command-line.test.ts', "'logs'"],
+  'anyclaude run': ['test/cli/run.test.ts', "'run'"],
+  'anyclaude env': ['test/cli/command-line.test.ts', "'env'"],
+  'anyclaude stats': ['test/cli/stats.test.ts', 'runStats'],
+  'anyclaude doctor': ['test/cli/command-line.test.ts', "'doctor'"],
+  'anyclaude config show': ['test/cli/command-line.test.ts', "'show'"],
+  'anyclaude config check': ['test/cli/command-line.test.ts', "'check'"],
+  'anyclaude config path': ['test/cli/command-line.test.ts', "'path'"],
+  'anyclaude config schema': ['test/cli/command-line.test.ts', "'schema'"],
+};
+
+describe('the README', () => {
+  const commands = commandsOf(read('README.md'));
+
+  it('shows no command that nothing runs, and the table of commands none that it does not show', () => {
+    assert.deepEqual(commands, Object.keys(SHOWN_BY).toSorted());
+  });
+
+  for (const [command, [file, words]] of Object.entries(SHOWN_BY)) {
+    it(`has ${command} run by ${file}`, () => assert.ok(read(file).includes(words), words));
+  }
+});
+
+/** npm commands in code, and the first column of the table of commands. */
+function commandsOf(readme: string): readonly string[] {
+  const npm = Array.from(
+    readme.matchAll(/(?:^|`)(npm (?:start|test)(?: -- --[\w-]+)?)(?=[`\n])/gm),
+    ([, all]) => all,
+  );
+  const inCode = Array.from(
+    readme.matchAll(/npm run -s anyclaude -- (\w+)/g),
+    ([, name]) => `anyclaude ${name}`,
+  );
+  const table = readme
+    .slice(readme.indexOf('## Commands'), readme.indexOf('Exit codes:'))
+    .replaceAll('\\|', '|');
+  const spans = Array.from(table.matchAll(/`([a-z]+[^`]*)`/g), ([, span = '']) => span);
+  const names = spans.filter((span) => !span.startsWith('npm ')).flatMap(alternatives);
+  return [...new Set([...npm, ...inCode, ...names.map((name) => `anyclaude ${name}`)])]
+    .filter(isText)
+    .toSorted();
+}
+
+/** `config show|check` is two commands; what stands in brackets may be left out. */
+function alternatives(span: string): readonly string[] {
+  const [first = '', second = ''] = span.replace(/ ?\[.*$/, '').split(' ');
+  return second.split('|').map((each) => `${first} ${each}`.trim());
+}
+
+function isText(value: string | undefined): value is string {
+  return value !== undefined;
+}
