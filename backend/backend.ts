@@ -80,6 +80,8 @@ export type BackendStatus = {
   /** False where the next request has to load the model first. */
   readonly loaded?: boolean;
   readonly checkedAtMs?: number;
+  /** How long the last probe took. */
+  readonly probeMs?: number;
   /** When it last completed a request or a 1-token probe. */
   readonly provenAtMs?: number;
   readonly lastError?: string;

@@ -51,8 +51,10 @@ export function createApp({ deps, guard: guardOptions, metrics, status }: AppOpt
   app.get('/status', (_request, response) => {
     sendJson(response, { status: 200, body: status() });
   });
-  app.get('/metrics', async (_request, response) => {
-    response.type(metrics.contentType).send(await metrics.render());
+  app.get('/metrics', async (request, response) => {
+    const { contentType, text } = await metrics.render(request.headers.accept);
+    response.setHeader('content-type', contentType);
+    response.end(text);
   });
   app.use((request) => {
     throw new WireError(

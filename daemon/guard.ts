@@ -31,7 +31,9 @@ function checkTarget(request: IncomingMessage): void {
 function checkHost(request: IncomingMessage, options: GuardOptions): void {
   const hosts = request.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host');
   const host = request.headers.host;
-  if (hosts.length === 1 && host !== undefined && isAllowedHost(host, options)) return;
+  if (hosts.length === 1 && host !== undefined) {
+    if (isAllowedHost(host, options) || isContainerScrape(request, host, options)) return;
+  }
   throw new WireError(
     'The Host header does not name this daemon. Use 127.0.0.1 or localhost, or add the name to allowedHosts in config.json.',
     403,
@@ -43,6 +45,14 @@ function isAllowedHost(host: string, { allowedHosts, port }: GuardOptions): bool
   const lower = host.toLowerCase();
   const own = ['localhost', '127.0.0.1', '[::1]'].some((name) => lower === `${name}:${port()}`);
   return own || allowedHosts.some((allowed) => allowed === lower || `${allowed}:${port()}` === lower);
+}
+
+/**
+ * Prometheus in a container of Docker Desktop reaches this machine under one name only. It may read the figures
+ * under it, and nothing else: they hold no text of a request.
+ */
+function isContainerScrape({ method, url }: IncomingMessage, host: string, { port }: GuardOptions): boolean {
+  return method === 'GET' && url === '/metrics' && host.toLowerCase() === `host.docker.internal:${port()}`;
 }
 
 /** Claude Code, curl and Prometheus send no Origin; a browser page does, and has no business here. */

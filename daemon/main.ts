@@ -14,7 +14,8 @@ import { createFleet, type Fleet } from './fleet.ts';
 import { drain, listen, portOf, urlOf } from './http-server.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
 import { createMembers } from './members.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import { openMetrics } from './metric-sources.ts';
+import type { Metrics } from './metrics.ts';
 import { startSchedule } from './schedule.ts';
 import { databasePath } from './state.ts';
 import { editNotes, reportBackends, type StatusReport } from './status.ts';
@@ -72,12 +73,18 @@ function assemble({ config, version, logStream }: DaemonOptions) {
   const log = createLog(config.logLevel, logStream);
   const stopping = new AbortController();
   const state = { draining: false, startedAtMs: clock.wall(), notes: new Set<string>() };
-  const recorder = openRecorder({ config, version, log, startedAtMs: state.startedAtMs });
+  const recorder = openRecorder({
+    config,
+    version,
+    log,
+    startedAtMs: state.startedAtMs,
+    onFlush: (durationMs) => metrics.storeFlushed(durationMs),
+  });
   const fleet: Fleet = createFleet(
     createMembers(config, (name) => fleet.status(name)),
     clock.wall,
   );
-  const metrics = openMetrics({ config, version, fleet, recorder });
+  const metrics: Metrics = openMetrics({ config, version, claudeBackend: CLAUDE, fleet, recorder });
   const memory = createMemory();
   const deps: Deps = {
     config,
@@ -149,11 +156,13 @@ function openRecorder({
   version,
   log,
   startedAtMs,
+  onFlush,
 }: {
   config: Config;
   version: string;
   log: Logger;
   startedAtMs: number;
+  onFlush: (durationMs: number) => void;
 }): Recorder {
   const path = databasePath(config.home);
   return createRecorder({
@@ -165,32 +174,7 @@ function openRecorder({
     openAfterMs: 300,
     daemon: { daemonId: randomUUID(), pid: process.pid, startedAtMs, version },
     clock: clock.wall,
+    onFlush,
     onDrop: (requestId, reason) => log.warn({ requestId, reason }, 'an outcome could not be stored'),
-  });
-}
-
-function openMetrics({
-  config,
-  version,
-  fleet,
-  recorder,
-}: {
-  config: Config;
-  version: string;
-  fleet: Fleet;
-  recorder: Recorder;
-}): Metrics {
-  return createMetrics({
-    version,
-    backends: Object.keys(config.backends),
-    claudeBackend: CLAUDE,
-    gauges: () =>
-      reportBackends(fleet).map(({ name, state, inFlight, queued }) => ({
-        name,
-        up: state === 'unknown' ? undefined : state === 'up',
-        inFlight,
-        queued,
-      })),
-    store: () => recorder.health,
   });
 }

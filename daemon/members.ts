@@ -41,9 +41,15 @@ function createMember(name: string, backend: BackendConfig, { config, status }: 
     gate,
     model,
     backend: openAs(backend.dialect, options),
-    probe: (signal) => probe({ ...address, model: backend.model }, signal),
+    probe: (signal) => timed(() => probe({ ...address, model: backend.model }, signal)),
     proveAlive: (signal) => proveAlive({ ...address, gate, model: model(status()) }, signal),
   };
+}
+
+async function timed(ask: () => Promise<BackendStatus>): Promise<BackendStatus> {
+  const startedMs = performance.now();
+  const status = await ask();
+  return { ...status, probeMs: performance.now() - startedMs };
 }
 
 /** `auto` is chat: every server here speaks it, and its cache behaviour is the one that was measured. */

@@ -1,7 +1,8 @@
-// Names, labels and bucket bounds: a public contract. Bounds are only ever added, never moved.
+// Names, labels and bucket bounds: a public contract. Names are only ever added, and so are bounds.
 
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, Histogram, Registry } from 'prom-client';
 
+/** What the histogram of first tokens counts: its bounds tell a warm prompt (0.5 s) and a cold one (30 s) apart. */
 export const TTFT_BUCKETS_SECONDS = [
   0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.45, 0.64, 0.9, 1.28, 1.8, 2.56, 5.12, 10.24, 15, 20.48, 25, 30, 35,
   40.96, 60, 81.92, 120,
@@ -14,9 +15,18 @@ const TOKEN_TIME_BUCKETS_SECONDS = [
   0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.5, 1,
 ];
 const OVERHEAD_BUCKETS_SECONDS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1];
+const QUEUE_BUCKETS_SECONDS = [0.01, 0.04, 0.16, 0.64, 2.56, 10.24, 30, 60, 120, 300];
+const FLUSH_BUCKETS_SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5];
 const PROMPT_BUCKETS_TOKENS = Array.from({ length: 11 }, (_, i) => 256 * 2 ** i);
 
 export type Catalogue = ReturnType<typeof createCatalogue>;
+
+/** An empty registry that takes exemplars: prom-client refuses them to one that does not call itself OpenMetrics. */
+export function createRegistry(): Registry {
+  const registry = new Registry();
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
+  return registry;
+}
 
 /** All metrics that outcomes move, in this registry. */
 export function createCatalogue(registry: Registry) {
@@ -26,26 +36,78 @@ export function createCatalogue(registry: Registry) {
   const histogram = <L extends string>(
     name: string,
     help: string,
-    rest: { labelNames: readonly L[]; buckets: number[] },
+    rest: { labelNames: readonly L[]; buckets: number[]; enableExemplars?: boolean },
   ) => new Histogram({ name: `anyclaude_${name}`, help, registers, ...rest });
+  return {
+    ...requestMetrics(counter, histogram),
+    ...tokenMetrics(counter, histogram),
+    ...backendMetrics(counter, histogram),
+    overhead: histogram('overhead_seconds', 'Time the daemon took before it opened the backend.', {
+      labelNames: [],
+      buckets: OVERHEAD_BUCKETS_SECONDS,
+    }),
+    storeFlush: histogram('store_flush_duration_seconds', 'Time one transaction of the store took.', {
+      labelNames: [],
+      buckets: FLUSH_BUCKETS_SECONDS,
+    }),
+  };
+}
+
+type NewCounter = <L extends string>(name: string, help: string, labelNames: readonly L[]) => Counter<L>;
+type NewHistogram = <L extends string>(
+  name: string,
+  help: string,
+  rest: { labelNames: readonly L[]; buckets: number[]; enableExemplars?: boolean },
+) => Histogram<L>;
+
+function requestMetrics(counter: NewCounter, histogram: NewHistogram) {
+  // Named loosely, for prom-client's types know no label of an exemplar that is none of the metric.
+  const ttft = histogram<string>('time_to_first_token_seconds', 'From arrival to the first content delta.', {
+    labelNames: ['backend', 'cache'],
+    buckets: TTFT_BUCKETS_SECONDS,
+    enableExemplars: true,
+  });
   return {
     requests: counter('requests_total', 'Requests by route, backend and how they ended.', [
       'route',
       'backend',
       'outcome',
     ]),
-    duration: histogram('request_duration_seconds', 'From arrival to the last byte.', {
-      labelNames: ['route', 'backend', 'outcome'],
+    duration: histogram('request_duration_seconds', 'From arrival to the last byte, of completed requests.', {
+      labelNames: ['route', 'backend'],
       buckets: DURATION_BUCKETS_SECONDS,
     }),
-    ttft: histogram('time_to_first_token_seconds', 'From arrival to the first content delta.', {
-      labelNames: ['route', 'backend', 'cache'],
-      buckets: TTFT_BUCKETS_SECONDS,
-    }),
+    ttft,
+    /** The slow dot on the dashboard names its request. */
+    observeTtft(labels: { backend: string; cache: string }, value: number, requestId: string): void {
+      ttft.observe({ labels, value, exemplarLabels: { request_id: requestId } });
+    },
     tokenTime: histogram('time_per_output_token_seconds', 'Mean time between output tokens of a request.', {
       labelNames: ['route', 'backend'],
       buckets: TOKEN_TIME_BUCKETS_SECONDS,
     }),
+    classifications: counter('classifications_total', 'Requests by task and the rule that named it.', [
+      'route',
+      'rule',
+      'confidence',
+    ]),
+    decisions: counter('decisions_total', 'Requests by the backend chosen first and why.', [
+      'backend',
+      'reason',
+    ]),
+    fallbacks: counter('fallbacks_total', 'Requests that went on to another backend than the first choice.', [
+      'from',
+      'to',
+    ]),
+    interruptions: counter('stream_interruptions_total', 'Streams that broke off after their first token.', [
+      'backend',
+      'side',
+    ]),
+  };
+}
+
+function tokenMetrics(counter: NewCounter, histogram: NewHistogram) {
+  return {
     inputTokens: counter('input_tokens_total', 'Prompt tokens by what the prompt cache did for them.', [
       'backend',
       'cache',
@@ -60,25 +122,22 @@ export function createCatalogue(registry: Registry) {
       'result',
       'evidence',
     ]),
-    classifications: counter('classifications_total', 'Requests by task and the rule that named it.', [
-      'route',
-      'rule',
-    ]),
-    fallbacks: counter('fallbacks_total', 'Requests that another backend answered than the first choice.', [
-      'from',
-      'to',
-    ]),
     toolCalls: counter('tool_calls_total', 'Tool calls by whether their arguments were complete.', [
       'backend',
       'result',
     ]),
-    queueWait: histogram('queue_wait_seconds', 'Time a request waited at its backend’s gate.', {
+  };
+}
+
+function backendMetrics(counter: NewCounter, histogram: NewHistogram) {
+  return {
+    responses: counter('upstream_responses_total', 'Attempts at a backend by the HTTP status it answered.', [
+      'backend',
+      'code',
+    ]),
+    queueWait: histogram('queue_wait_seconds', 'Time a request waited at the gate of its backend.', {
       labelNames: ['backend'],
-      buckets: DURATION_BUCKETS_SECONDS,
-    }),
-    overhead: histogram('overhead_seconds', 'Time the daemon took before it opened the backend.', {
-      labelNames: [],
-      buckets: OVERHEAD_BUCKETS_SECONDS,
+      buckets: QUEUE_BUCKETS_SECONDS,
     }),
   };
 }

@@ -132,12 +132,13 @@ function noteFailure(
   { error, durationMs }: { error: BackendError; durationMs: number },
 ): void {
   const { deps, draft } = pass;
-  const { fault } = error.detail;
+  const { fault, httpStatus } = error.detail;
   if (fault === 'bad-tool-call') draft.known.invalidToolCalls += 1;
   draft.attempts.push({
     backend,
     fault,
     phase: draft.phase,
+    ...(httpStatus !== undefined && { httpStatus }),
     message: recordedFailure(error),
     durationMs,
   } satisfies Attempt);

@@ -39,6 +39,8 @@ export type Attempt = {
   readonly backend: BackendName;
   readonly fault: Fault;
   readonly phase: Phase;
+  /** Absent where no HTTP answer came, or it broke off. */
+  readonly httpStatus?: number;
   readonly message: string;
   readonly durationMs: number;
 };

@@ -42,6 +42,8 @@ export type RecorderOptions = {
   readonly clock: () => number;
   /** Told of every lost outcome, with the reason in words. */
   readonly onDrop?: (requestId: string, reason: string) => void;
+  /** Told of every transaction that went through: how long it took. */
+  readonly onFlush?: (durationMs: number) => void;
   readonly flushAfterMs?: number;
   /** When the database is opened, unless a request ends sooner. Default: at once. */
   readonly openAfterMs?: number;
@@ -174,12 +176,14 @@ class StoreRecorder implements Recorder {
 
   async #writeBatch(store: StoreDatabase): Promise<void> {
     const batch = [...this.#pending.values()].slice(0, BATCH);
+    const startedMs = performance.now();
     try {
       await writeRecords(store.db, batch);
     } catch (error) {
       if (!isRefusedRow(error)) throw error;
       await this.#writeSingly(store, batch);
     }
+    this.#options.onFlush?.(performance.now() - startedMs);
     for (const record of batch) this.#settle(record);
   }
 

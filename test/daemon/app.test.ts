@@ -130,6 +130,30 @@ for (const [method, path] of ROUTES) {
   });
 }
 
+test('a container of Docker Desktop may read the figures under its name for this machine, and nothing else', async () => {
+  const as = (line: string, host: string) =>
+    raw(`${line} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  assert.match(
+    await as('GET /metrics', 'host.docker.internal:PORT'),
+    /^HTTP\/1\.1 200 [\s\S]*anyclaude_build_info/,
+  );
+  for (const [line, host] of [
+    ['GET /metrics', 'host.docker.internal'],
+    ['GET /metrics', 'host.docker.internal:1'],
+    ['GET /metrics', 'gateway.docker.internal:PORT'],
+    ['GET /metrics/', 'host.docker.internal:PORT'],
+    ['GET /METRICS', 'host.docker.internal:PORT'],
+    ['POST /metrics', 'host.docker.internal:PORT'],
+    ['GET /status', 'host.docker.internal:PORT'],
+    ['GET /healthz', 'host.docker.internal:PORT'],
+    ['POST /v1/messages', 'host.docker.internal:PORT'],
+  ] as const) {
+    assert.match(await as(line, host), /^HTTP\/1\.1 403 /, `${line} ${host}`);
+  }
+  const page = 'host.docker.internal:PORT\r\nOrigin: http://host.docker.internal:PORT';
+  assert.match(await as('GET /metrics', page), /^HTTP\/1\.1 403 /);
+});
+
 test('a preflight is answered without any CORS header', async () => {
   const reply = await fetch(`${h.url}/v1/messages`, { method: 'OPTIONS' });
   assert.equal(reply.status, 404);

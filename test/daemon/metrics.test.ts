@@ -1,127 +1,163 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TTFT_BUCKETS_SECONDS } from '../../daemon/metric-catalogue.ts';
-import { createMetrics } from '../../daemon/metrics.ts';
-import type { Outcome } from '../../router/outcome.ts';
-
-const OUTCOME: Outcome = {
-  requestId: 'req_1',
-  startedAtMs: 1,
-  durationMs: 2500,
-  kind: 'main',
-  answeredBy: 'mlx-lm',
-  model: 'm',
-  requestedModel: 'm',
-  stream: true,
-  classification: { task: 'analysis', probability: 0.8, reason: 'question-words' },
-  attempts: [],
-  queueMs: 3,
-  ttftMs: 700,
-  overheadMs: 1.5,
-  outputTokens: 10,
-  toolCalls: ['Read'],
-  invalidToolCalls: 0,
-  httpStatus: 200,
-  bytesIn: 10,
-  bytesOut: 10,
-  cache: { evidence: 'reported', promptTokens: 1000, cachedTokens: 900 },
-  ending: { result: 'completed' },
-};
-
-function metrics() {
-  return createMetrics({
-    version: '1.2.3',
-    backends: ['mlx-lm', 'lmstudio'],
-    claudeBackend: 'claude',
-    gauges: () => [
-      { name: 'mlx-lm', up: true, inFlight: 1, queued: 2 },
-      { name: 'lmstudio', up: undefined, inFlight: 0, queued: 0 },
-    ],
-    store: () => ({ queued: 4, written: 5, dropped: 6 }),
-  });
-}
-
-const value = (text: string, series: string): number | undefined => {
-  const line = text.split('\n').find((row) => row.startsWith(`${series} `));
-  return line === undefined ? undefined : Number(line.slice(series.length + 1));
-};
+import type { Ending } from '../../router/outcome.ts';
+import { metrics, OPENMETRICS, OUTCOME, render, series, value } from './metric-sample.ts';
 
 test('one outcome moves every figure that it tells', async () => {
   const m = metrics();
   m.observe(OUTCOME);
-  const text = await m.render();
+  const text = await render(m);
   const at = 'route="analysis",backend="mlx-lm"';
+  const warm = 'backend="mlx-lm",cache="hit"';
   assert.equal(value(text, `anyclaude_requests_total{${at},outcome="ok"}`), 1);
-  assert.equal(value(text, `anyclaude_time_to_first_token_seconds_count{${at},cache="hit"}`), 1);
-  assert.equal(value(text, `anyclaude_time_to_first_token_seconds_sum{${at},cache="hit"}`), 0.7);
-  const perToken = `anyclaude_time_per_output_token_seconds_count{${at}}`;
-  assert.equal(
-    value(text, perToken),
-    0,
-    'a tool call is shown when it is whole: it tells nothing of the speed',
-  );
-  m.observe({ ...OUTCOME, toolCalls: [] });
-  const again = await m.render();
-  assert.equal(value(again, perToken), 1);
-  assert.equal(value(again, `anyclaude_time_per_output_token_seconds_sum{${at}}`), 0.2);
+  assert.equal(value(text, `anyclaude_request_duration_seconds_sum{${at}}`), 2.5);
+  assert.equal(value(text, `anyclaude_time_to_first_token_seconds_count{${warm}}`), 1);
+  assert.equal(value(text, `anyclaude_time_to_first_token_seconds_sum{${warm}}`), 0.7);
   assert.equal(value(text, 'anyclaude_input_tokens_total{backend="mlx-lm",cache="read"}'), 900);
   assert.equal(value(text, 'anyclaude_input_tokens_total{backend="mlx-lm",cache="none"}'), 100);
   assert.equal(value(text, 'anyclaude_output_tokens_total{backend="mlx-lm"}'), 10);
-  assert.equal(value(text, 'anyclaude_classifications_total{route="analysis",rule="question-words"}'), 1);
+  const rule = 'route="analysis",rule="question-words",confidence="high"';
+  assert.equal(value(text, `anyclaude_classifications_total{${rule}}`), 1);
+  assert.equal(value(text, 'anyclaude_decisions_total{backend="mlx-lm",reason="task"}'), 1);
   assert.equal(value(text, 'anyclaude_tool_calls_total{backend="mlx-lm",result="valid"}'), 1);
+  assert.equal(value(text, 'anyclaude_upstream_responses_total{backend="mlx-lm",code="200"}'), 1);
+  assert.equal(value(text, 'anyclaude_overhead_seconds_sum'), 0.0015);
+});
+
+test('an answer with a tool call tells nothing of the time per token, an answer in text does', async () => {
+  const m = metrics();
+  const at = 'anyclaude_time_per_output_token_seconds';
+  const labels = '{route="analysis",backend="mlx-lm"}';
+  m.observe(OUTCOME);
+  assert.equal(value(await render(m), `${at}_count${labels}`), 0);
+  m.observe({ ...OUTCOME, toolCalls: [] });
+  const text = await render(m);
+  assert.equal(value(text, `${at}_count${labels}`), 1);
+  assert.equal(value(text, `${at}_sum${labels}`), 0.2);
 });
 
 test('an unknown cache counts as unknown and never as a miss', async () => {
   const m = metrics();
   m.observe({ ...OUTCOME, cache: { evidence: 'none', promptTokens: 1000 } });
-  const text = await m.render();
+  const text = await render(m);
   assert.equal(value(text, 'anyclaude_input_tokens_total{backend="mlx-lm",cache="unknown"}'), 1000);
   assert.equal(value(text, 'anyclaude_input_tokens_total{backend="mlx-lm",cache="none"}'), 0);
   const labels = 'backend="mlx-lm",result="unknown",evidence="none"';
   assert.equal(value(text, `anyclaude_prompt_cache_requests_total{${labels}}`), 1);
 });
 
-test('every label set that can occur is there at 0 before the first request', async () => {
-  const text = await metrics().render();
-  assert.equal(
-    value(text, 'anyclaude_requests_total{route="edit",backend="lmstudio",outcome="client_abort"}'),
-    0,
-  );
-  assert.equal(value(text, 'anyclaude_fallbacks_total{from="mlx-lm",to="lmstudio"}'), 0);
-  const before = text.split('\n').filter((line) => !line.startsWith('#')).length;
-  assert.ok(before < 3000, `${before} series`);
-});
-
-test('a request adds no series, whatever it names its model, session or project', async () => {
+test('a failed attempt counts by the status it got, and the answer by its own', async () => {
   const m = metrics();
-  const count = (text: string) => text.split('\n').filter((line) => line.startsWith('anyclaude_')).length;
-  const before = count(await m.render());
-  for (let i = 0; i < 200; i += 1) {
-    m.observe({
-      ...OUTCOME,
-      requestedModel: `m${i}`,
-      sessionId: `s${i}`,
-      project: `/p/${i}`,
-      model: `m${i}`,
-    });
-  }
-  assert.equal(count(await m.render()), before);
+  const failed = { backend: 'mlx-lm', phase: 'before-first-token', message: '', durationMs: 1 } as const;
+  m.observe({
+    ...OUTCOME,
+    answeredBy: 'lmstudio',
+    attempts: [
+      { ...failed, fault: 'status', httpStatus: 500 },
+      { ...failed, fault: 'connect' },
+      { ...failed, fault: 'status', httpStatus: 418 },
+      { ...failed, fault: 'queue-full' },
+    ],
+  });
+  const text = await render(m);
+  const counted = series(text).filter(
+    (name) => name.startsWith('anyclaude_upstream_responses_total') && value(text, name) === 1,
+  );
+  assert.deepEqual(counted.sort(), [
+    'anyclaude_upstream_responses_total{backend="lmstudio",code="200"}',
+    'anyclaude_upstream_responses_total{backend="mlx-lm",code="500"}',
+    'anyclaude_upstream_responses_total{backend="mlx-lm",code="none"}',
+    'anyclaude_upstream_responses_total{backend="mlx-lm",code="other"}',
+  ]);
+  assert.equal(value(text, 'anyclaude_fallbacks_total{from="mlx-lm",to="lmstudio"}'), 1);
 });
 
-test('a backend of unknown state has no backend_up sample', async () => {
-  const text = await metrics().render();
+test('a relayed answer counts by the status of the Claude API, a lost connection by none', async () => {
+  const m = metrics();
+  const { classification: _, decision: __, ...rest } = OUTCOME;
+  const relayed = { ...rest, answeredBy: 'claude', toolCalls: [] };
+  const refused = { result: 'failed', phase: 'before-first-token' } as const;
+  m.observe(relayed);
+  m.observe({ ...relayed, httpStatus: 429, ending: { ...refused, fault: 'rate-limited' } });
+  m.observe({ ...relayed, httpStatus: 502, ending: { ...refused, fault: 'connect' } });
+  const text = await render(m);
+  for (const code of ['200', '429', 'none']) {
+    assert.equal(value(text, `anyclaude_upstream_responses_total{backend="claude",code="${code}"}`), 1, code);
+  }
+  assert.equal(value(text, 'anyclaude_upstream_responses_total{backend="claude",code="502"}'), 0);
+  assert.equal(value(text, 'anyclaude_requests_total{route="passthrough",backend="claude",outcome="ok"}'), 1);
+});
+
+const INTERRUPTED: readonly (readonly [side: string, ending: Ending])[] = [
+  ['client', { result: 'cancelled', phase: 'mid-stream' }],
+  ['upstream', { result: 'failed', phase: 'mid-stream', fault: 'reset' }],
+  ['idle', { result: 'failed', phase: 'mid-stream', fault: 'stalled' }],
+  ['daemon', { result: 'failed', phase: 'mid-stream', fault: 'draining' }],
+];
+
+for (const [side, ending] of INTERRUPTED) {
+  test(`a stream that ${side} broke off is counted so, and one that had not begun is not`, async () => {
+    const m = metrics();
+    m.observe({ ...OUTCOME, ending });
+    m.observe({ ...OUTCOME, ending: { ...ending, phase: 'queued' } as Ending });
+    const text = await render(m);
+    assert.equal(value(text, `anyclaude_stream_interruptions_total{backend="mlx-lm",side="${side}"}`), 1);
+    const at = 'route="analysis",backend="mlx-lm"';
+    assert.equal(
+      value(text, `anyclaude_request_duration_seconds_count{${at}}`),
+      0,
+      'it was not answered whole',
+    );
+  });
+}
+
+// ---- Gauges and formats -------------------------------------------------------------------------------
+
+test('what is unknown of a backend has no sample, and what is known has one', async () => {
+  const text = await render(metrics());
   assert.equal(value(text, 'anyclaude_backend_up{backend="mlx-lm"}'), 1);
   assert.equal(value(text, 'anyclaude_backend_up{backend="lmstudio"}'), undefined);
+  assert.equal(value(text, 'anyclaude_backend_probe_duration_seconds{backend="mlx-lm"}'), 0.012);
+  assert.equal(value(text, 'anyclaude_backend_probe_duration_seconds{backend="lmstudio"}'), undefined);
   assert.equal(value(text, 'anyclaude_inflight_requests{backend="mlx-lm"}'), 1);
   assert.equal(value(text, 'anyclaude_queued_requests{backend="mlx-lm"}'), 2);
   assert.equal(value(text, 'anyclaude_store_dropped_total'), 6);
+  assert.equal(value(text, 'anyclaude_store_size_bytes'), 7);
 });
 
-test('the bounds for the first token tell a cold prefill of 30 s from one of 60 s', () => {
-  const between = TTFT_BUCKETS_SECONDS.filter((bound) => bound > 10 && bound <= 60);
-  assert.ok(between.length >= 7);
-  assert.deepEqual(
-    TTFT_BUCKETS_SECONDS.toSorted((a, b) => a - b),
-    TTFT_BUCKETS_SECONDS,
+test('a backend that loads another model is shown with that model alone', async () => {
+  let model = 'old';
+  const m = metrics(() => [{ name: 'mlx-lm', up: true, inFlight: 0, queued: 0, model }]);
+  await m.render();
+  model = 'new';
+  const shown = series(await render(m)).filter((name) => name.startsWith('anyclaude_backend_model_info'));
+  assert.deepEqual(shown, ['anyclaude_backend_model_info{backend="mlx-lm",model="new"}']);
+});
+
+test('a model may be called anything: its name cannot break the page', async () => {
+  const model = 'a"b\\c\nanyclaude_up 1';
+  const text = await render(metrics(() => [{ name: 'mlx-lm', up: true, inFlight: 0, queued: 0, model }]));
+  const shown = text.split('\n').filter((line) => line.startsWith('anyclaude_backend_model_info{'));
+  assert.deepEqual(shown, [
+    String.raw`anyclaude_backend_model_info{backend="mlx-lm",model="a\"b\\c\nanyclaude_up 1"} 1`,
+  ]);
+});
+
+test('a slow first token names its request in OpenMetrics, and a scrape in one format leaves the other whole', async () => {
+  const m = metrics();
+  m.observe({ ...OUTCOME, requestId: 'req_slow', ttftMs: 31_000 });
+  const open = await m.render(OPENMETRICS);
+  assert.match(open.contentType, /^application\/openmetrics-text/);
+  assert.match(
+    open.text,
+    /first_token_seconds_bucket\{le="35",backend="mlx-lm",cache="hit"\} 1 # \{request_id="req_slow"\} 31 /,
   );
+  assert.ok(open.text.endsWith('# EOF\n'));
+  const text = await m.render('text/plain');
+  assert.match(text.contentType, /^text\/plain/);
+  assert.doesNotMatch(text.text, /req_slow|# EOF/);
+  const [again, old] = [await render(m, OPENMETRICS), await render(m, 'text/plain')];
+  for (const page of [again, old]) {
+    assert.equal(value(page, 'anyclaude_requests_total{route="analysis",backend="mlx-lm",outcome="ok"}'), 1);
+  }
 });

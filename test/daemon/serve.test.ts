@@ -280,7 +280,7 @@ test('every request ends as one outcome, whatever its ending', async () => {
   await h.outcome(4);
   assert.equal(h.outcomes.length, 5);
   assert.equal(new Set(h.outcomes.map((outcome) => outcome.requestId)).size, 5);
-  const text = await h.metrics.render();
+  const { text } = await h.metrics.render();
   const counted = [...text.matchAll(/^anyclaude_requests_total\{.*\} (\d+)$/gm)].map((row) => Number(row[1]));
   assert.equal(
     counted.reduce((sum, n) => sum + n, 0),

@@ -1,0 +1,92 @@
+// The closed sets that labels come from. Every set that the configuration makes possible is written at 0 before
+// the first request: rate() and alerts see the very first event, and a request can never add a series.
+
+import { CACHE_RESULTS } from '../router/cache.ts';
+import { CLASSIFY_REASONS, DECISION_REASONS } from '../router/decision.ts';
+import type { Catalogue } from './metric-catalogue.ts';
+
+const TASKS = ['analysis', 'edit'] as const;
+export type RouteLabel = (typeof TASKS)[number] | 'passthrough' | 'daemon';
+
+const OUTCOMES = [
+  'ok',
+  'client_abort',
+  'upstream_error',
+  'timeout',
+  'invalid_request',
+  'overloaded',
+] as const;
+export type OutcomeLabel = (typeof OUTCOMES)[number];
+
+const TOKEN_CACHE = ['read', 'write', 'none', 'unknown'] as const;
+const EVIDENCE = ['reported', 'progress', 'inferred'] as const;
+const CONFIDENCE = ['high', 'low'] as const;
+const SIDES = ['client', 'upstream', 'idle', 'daemon'] as const;
+/** Who ended a stream that had begun; `idle`: nobody, it went silent. */
+export type Side = (typeof SIDES)[number];
+
+const CODES = [200, 400, 401, 403, 404, 413, 422, 429, 500, 502, 503, 504, 529];
+
+/** The status as a label; `none` where no HTTP answer came. */
+export function codeLabel(status: number | undefined): string {
+  if (status === undefined) return 'none';
+  return CODES.includes(status) ? String(status) : 'other';
+}
+
+export type LabelSources = { readonly backends: readonly string[]; readonly claudeBackend: string };
+
+/** Writes every label set that can occur at 0. */
+export function initialise(catalogue: Catalogue, sources: LabelSources): void {
+  initialiseRoutes(catalogue, sources);
+  for (const backend of [...sources.backends, sources.claudeBackend]) initialiseBackend(catalogue, backend);
+  initialiseDecisions(catalogue, sources);
+  catalogue.overhead.zero({});
+  catalogue.storeFlush.zero({});
+}
+
+function initialiseRoutes(catalogue: Catalogue, { backends, claudeBackend }: LabelSources): void {
+  const answered = [
+    ...backends.flatMap((backend) => TASKS.map((route) => ({ route, backend }))),
+    { route: 'passthrough' as const, backend: claudeBackend },
+  ];
+  const here = { route: 'daemon' as const, backend: 'daemon' };
+  const refused = TASKS.map((route) => ({ route, backend: 'daemon' }));
+  for (const labels of [...answered, here, ...refused]) {
+    for (const outcome of OUTCOMES) catalogue.requests.inc({ ...labels, outcome }, 0);
+  }
+  for (const labels of [...answered, here]) catalogue.duration.zero(labels);
+  for (const labels of answered) catalogue.tokenTime.zero(labels);
+}
+
+function initialiseBackend(catalogue: Catalogue, backend: string): void {
+  for (const cache of CACHE_RESULTS) catalogue.ttft.zero({ backend, cache });
+  for (const cache of TOKEN_CACHE) catalogue.inputTokens.inc({ backend, cache }, 0);
+  for (const result of ['valid', 'invalid']) catalogue.toolCalls.inc({ backend, result }, 0);
+  for (const side of SIDES) catalogue.interruptions.inc({ backend, side }, 0);
+  for (const code of [...CODES.map(String), 'other', 'none']) catalogue.responses.inc({ backend, code }, 0);
+  for (const reason of DECISION_REASONS) catalogue.decisions.inc({ backend, reason }, 0);
+  catalogue.outputTokens.inc({ backend }, 0);
+  catalogue.queueWait.zero({ backend });
+  catalogue.uncachedPrompt.zero({ backend });
+  initialiseCache(catalogue, backend);
+}
+
+/** Without evidence nothing but `unknown` can be said. With it a report of an empty prompt is unknown, too. */
+function initialiseCache(catalogue: Catalogue, backend: string): void {
+  catalogue.cacheRequests.inc({ backend, result: 'unknown', evidence: 'none' }, 0);
+  for (const result of CACHE_RESULTS) {
+    for (const evidence of EVIDENCE) catalogue.cacheRequests.inc({ backend, result, evidence }, 0);
+  }
+}
+
+function initialiseDecisions(catalogue: Catalogue, { backends, claudeBackend }: LabelSources): void {
+  for (const route of TASKS) {
+    for (const rule of CLASSIFY_REASONS) {
+      for (const confidence of CONFIDENCE) catalogue.classifications.inc({ route, rule, confidence }, 0);
+    }
+  }
+  const all = [...backends, claudeBackend];
+  for (const from of all) {
+    for (const to of all) if (to !== from) catalogue.fallbacks.inc({ from, to }, 0);
+  }
+}

@@ -1,0 +1,137 @@
+// What one outcome does to the metrics.
+
+import { cacheResult } from '../router/cache.ts';
+import type { Classification } from '../router/decision.ts';
+import type { CacheReport, Ending, Outcome } from '../router/outcome.ts';
+import type { Fault } from '../wire/error.ts';
+import type { Catalogue } from './metric-catalogue.ts';
+import { codeLabel, type OutcomeLabel, type RouteLabel, type Side } from './metric-labels.ts';
+
+/** From this probability on a second look at the words would hardly change the task. */
+const HIGH_CONFIDENCE = 0.75;
+
+export function observeOutcome(catalogue: Catalogue, outcome: Outcome, claudeBackend: string): void {
+  const backend = outcome.answeredBy;
+  const route = routeLabel(outcome, claudeBackend);
+  const label = outcomeLabel(outcome.ending);
+  catalogue.requests.inc({ route, backend, outcome: label });
+  // How long a failure took tells nothing of how long an answer takes; the store has it.
+  if (label === 'ok') catalogue.duration.observe({ route, backend }, outcome.durationMs / 1000);
+  if (outcome.overheadMs !== undefined) catalogue.overhead.observe(outcome.overheadMs / 1000);
+  observeRouting(catalogue, outcome);
+  if (backend === 'daemon') return;
+  observeBackend(catalogue, backend, outcome);
+  observeResponses(catalogue, outcome, claudeBackend);
+  observeSpeed(catalogue, { route, backend }, outcome);
+  observePrompt(catalogue, backend, outcome.cache);
+}
+
+function observeRouting(catalogue: Catalogue, outcome: Outcome): void {
+  const { classification, decision, attempts, answeredBy } = outcome;
+  if (classification) catalogue.classifications.inc(classificationLabels(classification));
+  if (decision) {
+    catalogue.decisions.inc({ backend: decision.targets[0].backend, reason: decision.reason });
+  }
+  const first = attempts[0]?.backend;
+  if (first !== undefined && first !== answeredBy) catalogue.fallbacks.inc({ from: first, to: answeredBy });
+}
+
+function classificationLabels({ task, reason, probability }: Classification) {
+  return { route: task, rule: reason, confidence: probability >= HIGH_CONFIDENCE ? 'high' : 'low' };
+}
+
+function observeBackend(catalogue: Catalogue, backend: string, outcome: Outcome): void {
+  const { queueMs, outputTokens, toolCalls, invalidToolCalls, cache, ending } = outcome;
+  if (queueMs !== undefined) catalogue.queueWait.observe({ backend }, queueMs / 1000);
+  if (outputTokens !== undefined) catalogue.outputTokens.inc({ backend }, outputTokens);
+  catalogue.toolCalls.inc({ backend, result: 'valid' }, toolCalls.length);
+  catalogue.toolCalls.inc({ backend, result: 'invalid' }, invalidToolCalls);
+  catalogue.cacheRequests.inc({ backend, result: cacheResult(cache), evidence: cache.evidence });
+  const side = interruptedBy(ending);
+  if (side) catalogue.interruptions.inc({ backend, side });
+}
+
+/** One count an attempt that reached for the backend; what waited at its gate in vain did not. */
+function observeResponses(catalogue: Catalogue, outcome: Outcome, claudeBackend: string): void {
+  for (const { backend, fault, httpStatus } of outcome.attempts) {
+    if (neverAsked(fault)) continue;
+    catalogue.responses.inc({ backend, code: codeLabel(httpStatus) });
+  }
+  const { answeredBy: backend, ending } = outcome;
+  const isRelayed = backend === claudeBackend && outcome.attempts.length === 0;
+  if (ending.result === 'completed' || (ending.result === 'cancelled' && ending.phase === 'mid-stream')) {
+    catalogue.responses.inc({ backend, code: codeLabel(isRelayed ? outcome.httpStatus : 200) });
+  } else if (ending.result === 'failed' && isRelayed && !neverAsked(ending.fault)) {
+    const status = isStatusFault(ending.fault) ? outcome.httpStatus : undefined;
+    catalogue.responses.inc({ backend, code: codeLabel(status) });
+  }
+}
+
+function observeSpeed(
+  catalogue: Catalogue,
+  labels: { route: RouteLabel; backend: string },
+  { requestId, cache, ttftMs, durationMs, outputTokens, toolCalls }: Outcome,
+): void {
+  if (ttftMs === undefined) return;
+  const ttftLabels = { backend: labels.backend, cache: cacheResult(cache) };
+  catalogue.observeTtft(ttftLabels, ttftMs / 1000, requestId);
+  if (outputTokens === undefined || outputTokens < 2) return;
+  // A tool call is shown when it is whole: its tokens were generated before the first one was seen.
+  if (toolCalls.length > 0) return;
+  catalogue.tokenTime.observe(labels, (durationMs - ttftMs) / 1000 / (outputTokens - 1));
+}
+
+function observePrompt(catalogue: Catalogue, backend: string, cache: CacheReport): void {
+  if (cache.evidence === 'none') {
+    if (cache.promptTokens !== undefined) {
+      catalogue.inputTokens.inc({ backend, cache: 'unknown' }, cache.promptTokens);
+    }
+    return;
+  }
+  const written = cache.writtenTokens ?? 0;
+  const computed = Math.max(0, cache.promptTokens - cache.cachedTokens - written);
+  catalogue.inputTokens.inc({ backend, cache: 'read' }, cache.cachedTokens);
+  catalogue.inputTokens.inc({ backend, cache: 'write' }, written);
+  catalogue.inputTokens.inc({ backend, cache: 'none' }, computed);
+  catalogue.uncachedPrompt.observe({ backend }, cache.promptTokens - cache.cachedTokens);
+}
+
+function routeLabel(outcome: Outcome, claudeBackend: string): RouteLabel {
+  if (outcome.answeredBy === claudeBackend) return 'passthrough';
+  return outcome.classification?.task ?? 'daemon';
+}
+
+function outcomeLabel(ending: Ending): OutcomeLabel {
+  switch (ending.result) {
+    case 'completed':
+      return 'ok';
+    case 'cancelled':
+      return 'client_abort';
+    case 'refused':
+      return ending.refusal === 'no-backend' ? 'upstream_error' : 'invalid_request';
+    case 'failed':
+      if (ending.fault === 'stalled') return 'timeout';
+      if (ending.fault === 'overflow' || ending.fault === 'rejected') return 'invalid_request';
+      if (ending.fault === 'queue-full' || ending.fault === 'draining') return 'overloaded';
+      return 'upstream_error';
+    default:
+      return ending satisfies never;
+  }
+}
+
+function interruptedBy(ending: Ending): Side | undefined {
+  if (ending.result === 'completed' || ending.result === 'refused' || ending.phase !== 'mid-stream') {
+    return undefined;
+  }
+  if (ending.result === 'cancelled') return 'client';
+  if (ending.fault === 'stalled') return 'idle';
+  return ending.fault === 'draining' || ending.fault === 'internal' ? 'daemon' : 'upstream';
+}
+
+function neverAsked(fault: Fault): boolean {
+  return fault === 'queue-full' || fault === 'draining' || fault === 'internal';
+}
+
+function isStatusFault(fault: Fault): boolean {
+  return ['rejected', 'unauthorised', 'rate-limited', 'overloaded', 'status'].includes(fault);
+}

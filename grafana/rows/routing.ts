@@ -1,0 +1,87 @@
+// Where requests went, and why.
+
+import { list, series } from '../panel.ts';
+import { increase, perMinute, rate, ratio, sumBy } from '../promql.ts';
+
+export function routing() {
+  return [
+    series(
+      {
+        title: 'Requests by route',
+        description: 'What the requests were taken for. passthrough went to the Claude API unread.',
+        unit: 'cpm',
+        span: 8,
+        queries: [{ expr: perMinute('route', 'requests_total'), legend: '{{route}}' }],
+      },
+      { draw: 'stacked-bars' },
+    ),
+    series(
+      {
+        title: 'Why this backend was tried first',
+        description:
+          'Reasons of the routing decision. task is the ordinary case; backend-down and window-too-small moved a request away.',
+        unit: 'cpm',
+        span: 8,
+        queries: [{ expr: `${perMinute('reason', 'decisions_total')} > 0`, legend: '{{reason}}' }],
+      },
+      { draw: 'stacked-bars', nothing: 'No request was routed' },
+    ),
+    list(
+      {
+        title: 'Rules that named the task',
+        description:
+          'Requests of the last hour by the rule of the classifier. A low confidence means that the words said little.',
+        unit: 'short',
+        span: 8,
+        queries: [
+          { expr: `${sumBy('route, rule, confidence', increase('classifications_total'))} > 0`, legend: '' },
+        ],
+      },
+      'requests',
+    ),
+    series(
+      {
+        title: 'Classified with low confidence',
+        description: 'Share of the requests whose task was close to a guess.',
+        unit: 'percentunit',
+        span: 8,
+        queries: [
+          {
+            expr: ratio(
+              sumBy('', rate('classifications_total', 'confidence="low"')),
+              sumBy('', rate('classifications_total')),
+            ),
+            legend: 'low confidence',
+          },
+        ],
+      },
+      { max: 1 },
+    ),
+    series(
+      {
+        title: 'Went on to another backend',
+        description:
+          'Requests that their first backend could not answer, before anything was shown to the client.',
+        unit: 'cpm',
+        span: 8,
+        queries: [{ expr: `${perMinute('from, to', 'fallbacks_total')} > 0`, legend: '{{from}} → {{to}}' }],
+      },
+      { draw: 'stacked-bars', nothing: 'Every first choice answered' },
+    ),
+    series(
+      {
+        title: 'Answers of the backends by HTTP status',
+        description: 'One count an attempt. none: no answer came, or it broke off.',
+        unit: 'cpm',
+        span: 8,
+        queries: [
+          {
+            expr: `${perMinute('backend, code', 'upstream_responses_total')} > 0`,
+            legend: '{{backend}} {{code}}',
+          },
+        ],
+      },
+      { draw: 'stacked-bars', nothing: 'No backend was asked' },
+    ),
+  ];
+}
