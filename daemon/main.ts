@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { DestinationStream } from 'pino';
 import { createClaudeBackend } from '../backend/claude.ts';
-import { createMemory } from '../router/memory.ts';
+import { SHIPPED } from '../router/classify.ts';
 import { openDatabase } from '../store/database.ts';
 import { createRecorder, type Recorder } from '../store/recorder.ts';
 import { createApp } from './app.ts';
@@ -13,13 +13,13 @@ import type { Config } from './config.ts';
 import type { Deps } from './deps.ts';
 import type { Clock } from './draft.ts';
 import { createFleet, type Fleet } from './fleet.ts';
+import { loadLearned, saveLearned } from './learned.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
 import { createMembers } from './members.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { startSchedule } from './schedule.ts';
 import { databasePath } from './state.ts';
 import { reportBackends, type StatusReport } from './status.ts';
-import { loadEstimator, saveEstimator } from './token-weights.ts';
 
 export type DaemonOptions = {
   readonly config: Config;
@@ -51,8 +51,8 @@ export async function startDaemon({ config, version, logStream }: DaemonOptions)
     clock.wall,
   );
   const metrics = openMetrics({ config, version, fleet, recorder });
-  const memory = createMemory();
-  const estimator = loadEstimator(config.home);
+  const learned = loadLearned(config.home);
+  const { memory, estimator } = learned;
   const notes = new Set<string>();
   const deps: Deps = {
     config,
@@ -68,7 +68,7 @@ export async function startDaemon({ config, version, logStream }: DaemonOptions)
     record: (outcome) => {
       recorder.end(outcome);
       metrics.observe(outcome);
-      memory.observe(outcome, clock.wall());
+      memory.observeOutcome(outcome, clock.wall());
       logOutcome(log, outcome);
     },
     note: (sentence) => {
@@ -95,13 +95,14 @@ export async function startDaemon({ config, version, logStream }: DaemonOptions)
       dropped: recorder.health.dropped,
       lastError: recorder.health.lastError ?? null,
     },
-    notes: [...notes, ...storeNotes(recorder)],
+    notes: [...notes, ...classifierNotes(), ...storeNotes(recorder)],
   });
   server.on('request', createApp({ deps, guard, metrics, status }));
   await listen(server, config);
 
   const schedule = startSchedule(fleet, (error) => log.warn({ err: error }, 'a probe failed'));
   void fleet.probeIdle();
+  for (const sentence of classifierNotes()) log.warn(sentence);
   log.info({ url: urlOf(server), mode: config.mode, version }, 'listening');
 
   const closed = Promise.withResolvers<void>();
@@ -113,9 +114,9 @@ export async function startDaemon({ config, version, logStream }: DaemonOptions)
     await Promise.all([fleet.close(), deps.claude.close()]);
     await recorder.close();
     try {
-      saveEstimator(config.home, estimator);
+      saveLearned(config.home, learned);
     } catch (error) {
-      log.warn({ err: error }, 'what was learned of token counts could not be kept');
+      log.warn({ err: error }, 'what was learned of tokens and speeds could not be kept');
     }
     log.info('stopped');
     closed.resolve();
@@ -143,6 +144,10 @@ function openRecorder({
   });
 }
 
+function classifierNotes(): readonly string[] {
+  return 'refused' in SHIPPED ? [SHIPPED.refused] : [];
+}
+
 function storeNotes({ health }: Recorder): readonly string[] {
   if (health.movedAside === undefined) return [];
   return [`The database was damaged and has been moved to ${health.movedAside}; a fresh one is used.`];
@@ -163,6 +168,7 @@ function openMetrics({
     version,
     backends: Object.keys(config.backends),
     claudeBackend: CLAUDE,
+    classifier: 'model' in SHIPPED ? 'trained' : 'rules',
     gauges: () =>
       reportBackends(fleet).map(({ name, state, inFlight, queued }) => ({
         name,

@@ -4,7 +4,7 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { cacheResult } from '../router/cache.ts';
-import { CLASSIFY_REASONS } from '../router/decision.ts';
+import { CLASSIFY_REASONS, DECISION_REASONS } from '../router/decision.ts';
 import type { CacheReport, Outcome } from '../router/outcome.ts';
 import { type Catalogue, createCatalogue } from './metric-catalogue.ts';
 
@@ -33,6 +33,8 @@ export type MetricsOptions = {
   readonly backends: readonly string[];
   readonly claudeBackend: string;
   readonly gauges: () => readonly BackendGauges[];
+  /** What names the task. */
+  readonly classifier: 'trained' | 'rules';
   readonly store: () => { readonly queued: number; readonly written: number; readonly dropped: number };
 };
 
@@ -67,6 +69,7 @@ function initialise(catalogue: Catalogue, { backends, claudeBackend }: MetricsOp
     catalogue.outputTokens.inc({ backend }, 0);
     catalogue.uncachedPrompt.zero({ backend });
     catalogue.queueWait.zero({ backend });
+    for (const reason of DECISION_REASONS) catalogue.decisions.inc({ backend, reason }, 0);
     for (const result of ['valid', 'invalid']) catalogue.toolCalls.inc({ backend, result }, 0);
     for (const to of all) if (to !== backend) catalogue.fallbacks.inc({ from: backend, to }, 0);
     for (const result of CACHE_RESULTS) {
@@ -76,6 +79,11 @@ function initialise(catalogue: Catalogue, { backends, claudeBackend }: MetricsOp
         }
       }
     }
+  }
+  for (const backend of backends) {
+    catalogue.ttftError.zero({ backend });
+    catalogue.ttftExpected.inc({ backend }, 0);
+    catalogue.ttftActual.inc({ backend }, 0);
   }
   for (const { route, backend } of routePairs(backends, claudeBackend)) {
     for (const outcome of OUTCOMES) {
@@ -100,7 +108,7 @@ function routePairs(backends: readonly string[], claudeBackend: string) {
   ];
 }
 
-function addGauges(registry: Registry, { version, gauges, store }: MetricsOptions): void {
+function addGauges(registry: Registry, { version, gauges, store, classifier }: MetricsOptions): void {
   const registers = [registry];
   const gauge = (name: string, help: string, labelNames: string[], collect: (self: Gauge) => void) =>
     new Gauge({
@@ -123,6 +131,12 @@ function addGauges(registry: Registry, { version, gauges, store }: MetricsOption
     for (const { name, queued } of gauges()) self.set({ backend: name }, queued);
   });
   gauge('store_queue_depth', 'Rows waiting to be written.', [], (self) => self.set(store().queued));
+  gauge(
+    'classifier_fallback',
+    '1 where the trained weights were refused and fixed rules decide.',
+    [],
+    (self) => self.set(classifier === 'rules' ? 1 : 0),
+  );
   gauge('build_info', 'Always 1.', ['version', 'node'], (self) =>
     self.set({ version, node: process.versions.node }, 1),
   );
@@ -151,8 +165,11 @@ function observe(catalogue: Catalogue, outcome: Outcome, { claudeBackend }: Metr
     const { task, reason } = outcome.classification;
     catalogue.classifications.inc({ route: task, rule: reason });
   }
+  const { decision } = outcome;
+  if (decision) catalogue.decisions.inc({ backend: decision.targets[0].backend, reason: decision.reason });
   if (backend === 'daemon') return;
 
+  observePrediction(catalogue, outcome);
   const cache = cacheResult(outcome.cache);
   if (outcome.ttftMs !== undefined) {
     catalogue.ttft.observe({ route, backend, cache }, outcome.ttftMs / 1000);
@@ -166,6 +183,16 @@ function observe(catalogue: Catalogue, outcome: Outcome, { claudeBackend }: Metr
   catalogue.toolCalls.inc({ backend, result: 'invalid' }, outcome.invalidToolCalls);
   catalogue.cacheRequests.inc({ backend, result: cache, evidence: outcome.cache.evidence });
   observePrompt(catalogue, backend, outcome.cache);
+}
+
+/** Only where the backend that was predicted for has answered at once: what a failed one took was in nobody's forecast. */
+function observePrediction(catalogue: Catalogue, outcome: Outcome): void {
+  const { decision, attempts, answeredBy: backend, firstTokenMs } = outcome;
+  const predicted = decision?.predicted;
+  if (predicted?.backend !== backend || attempts.length > 0 || !firstTokenMs) return;
+  catalogue.ttftError.observe({ backend }, (predicted.ttftSeconds * 1000) / firstTokenMs);
+  catalogue.ttftExpected.inc({ backend }, predicted.ttftSeconds);
+  catalogue.ttftActual.inc({ backend }, firstTokenMs / 1000);
 }
 
 function observePrompt(catalogue: Catalogue, backend: string, cache: CacheReport): void {

@@ -18,6 +18,8 @@ export type CountedSegment = { readonly hash: string; readonly text: string };
 export type TokenEstimator = {
   /** Tokens of the whole prompt, at least 1. */
   estimate(model: string, segments: readonly CountedSegment[]): number;
+  /** Tokens of each segment alone: they add up to the whole prompt, but for rounding. */
+  estimateEach(model: string, segments: readonly CountedSegment[]): readonly number[];
   /** What the model reported for exactly these segments: the whole prompt, cached part included. */
   learn(model: string, segments: readonly CountedSegment[], promptTokens: number): void;
   /** What was learned, to be given to `createTokenEstimator` after a restart. */
@@ -33,7 +35,11 @@ type SavedModel = {
   readonly covariance: readonly (readonly number[])[];
 };
 
-type Split = { readonly knownTokens: number; readonly added: readonly number[] };
+type Split = {
+  readonly knownSegments: number;
+  readonly knownTokens: number;
+  readonly added: readonly number[];
+};
 type Learned = { weights: number[]; covariance: number[][] };
 
 const MAX_MODELS = 32;
@@ -59,7 +65,7 @@ export function createTokenEstimator(saved?: unknown): TokenEstimator {
   const split = (chain: readonly string[], segments: readonly CountedSegment[]): Split => {
     const at = chain.findLastIndex((key) => reports.has(key));
     const known = at < 0 ? 0 : (reports.get(chain[at] ?? '') ?? 0);
-    return { knownTokens: known, added: featuresOf(segments.slice(at + 1)) };
+    return { knownSegments: at + 1, knownTokens: known, added: featuresOf(segments.slice(at + 1)) };
   };
 
   return {
@@ -67,6 +73,15 @@ export function createTokenEstimator(saved?: unknown): TokenEstimator {
       const { weights } = models.get(model) ?? unlearned();
       const { knownTokens, added } = split(chainOf(model, segments), segments);
       return Math.max(1, Math.round(knownTokens + dot(added, weights)));
+    },
+    estimateEach(model, segments) {
+      const { weights } = models.get(model) ?? unlearned();
+      const tokens = segments.map((segment) => dot(featuresOf([segment]), weights));
+      const { knownSegments, knownTokens } = split(chainOf(model, segments), segments);
+      const estimated = sum(tokens.slice(0, knownSegments));
+      // What was reported of the beginning is shared out among its segments.
+      const correction = estimated > 0 ? knownTokens / estimated : 1;
+      return tokens.map((count, at) => (at < knownSegments ? count * correction : count));
     },
     learn(model, segments, promptTokens) {
       if (segments.length === 0 || !(promptTokens > 0) || !Number.isFinite(promptTokens)) return;
@@ -169,6 +184,10 @@ function update(learned: Learned, counts: readonly number[], tokens: number): vo
       return known * (1 - FORGET) + priorCovariance(i, j) * FORGET;
     }),
   );
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 function dot(a: readonly number[], b: readonly number[]): number {

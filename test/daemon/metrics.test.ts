@@ -33,6 +33,7 @@ function metrics() {
     version: '1.2.3',
     backends: ['mlx-lm', 'lmstudio'],
     claudeBackend: 'claude',
+    classifier: 'trained',
     gauges: () => [
       { name: 'mlx-lm', up: true, inFlight: 1, queued: 2 },
       { name: 'lmstudio', up: undefined, inFlight: 0, queued: 0 },
