@@ -13,6 +13,7 @@ const metrics = createMetrics({
   version: '0.0.0',
   backends: BACKENDS,
   claudeBackend: 'claude',
+  classifier: 'trained',
   gauges: () => BACKENDS.map((name) => ({ name, up: true, inFlight: 1, queued: 1, model: name, probeMs: 1 })),
   store: () => ({ queued: 0, written: 0, dropped: 0, sizeBytes: 1 }),
 });

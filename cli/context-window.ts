@@ -19,7 +19,7 @@ export type ChosenWindow = { readonly tokens: number; readonly notes: readonly s
 /** The backends that the mode can send requests to. */
 export function participants(config: Config, status: StatusReport | undefined): readonly Participant[] {
   const mode = status?.mode ?? config.mode;
-  const fixed = mode !== 'auto' && mode !== 'task';
+  const fixed = mode !== 'auto' && mode !== 'task' && mode !== 'shadow';
   const all = status ? status.backends.map(fromReport) : Object.values(config.backends).map(fromConfig);
   return all.filter(({ name }) => !fixed || name === mode);
 }

@@ -22,7 +22,7 @@ function command(name: string, description: string): Command {
 
 function withConfigFlags(registered: Command): Command {
   return registered
-    .option('--mode <mode>', 'auto, task, mlx-lm, lmstudio or claude')
+    .option('--mode <mode>', 'auto, task, shadow, mlx-lm, lmstudio or claude')
     .option('--port <port>', 'port to listen on (4784)')
     .option('--host <address>', 'address to listen on (127.0.0.1)')
     .option('--config <file>', 'configuration file (config.json in the state folder)');
@@ -59,6 +59,14 @@ command('stats', 'what happened: requests, cache, waiting, by route, backend, mo
   .option('--by <key>', 'route, backend, model or day', 'route')
   .option('--json', 'as JSON')
   .action(async (options) => ends(await (await import('./show-stats.ts')).showStats(options)));
+
+command('explain', 'why a request went where it went, what was expected and what then happened')
+  .argument('[request]', 'request id, or -1 for the newest, -2 for the one before it', '-1')
+  .option('--json', 'as JSON')
+  .allowUnknownOption()
+  .action(async (request, options) =>
+    ends(await (await import('./show-explain.ts')).showExplain(request, options)),
+  );
 
 withConfigFlags(command('run', 'start the daemon if needed, and Claude Code connected to it'))
   .argument('[claude arguments...]', 'after --, handed on to Claude Code as they are')

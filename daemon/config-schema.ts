@@ -4,16 +4,27 @@
 import { z } from 'zod';
 import type { Mode } from '../router/decision.ts';
 
-export const MODES = ['auto', 'task', 'mlx-lm', 'lmstudio', 'claude'] as const satisfies readonly Mode[];
+export const MODES = [
+  'auto',
+  'task',
+  'shadow',
+  'mlx-lm',
+  'lmstudio',
+  'claude',
+] as const satisfies readonly Mode[];
 /** Modes of Claude Code whose requests carry no `safeguards`, which only the Claude API can answer. */
 const PERMISSION_MODES = ['acceptEdits', 'default', 'dontAsk', 'bypassPermissions'] as const;
 /** Words that mean something else where a backend's name may stand, e.g. in a route override. */
-const RESERVED_NAMES: readonly string[] = ['claude', 'daemon', 'analysis', 'edit', 'auto', 'task'];
+const RESERVED_NAMES: readonly string[] = ['claude', 'daemon', 'analysis', 'edit', 'auto', 'task', 'shadow'];
 const MAX_BACKENDS = 8;
 
 const whole = (from: number, to: number) => {
   const error = `a whole number from ${from} to ${to}`;
   return z.int({ error }).min(from, { error }).max(to, { error });
+};
+const seconds = () => {
+  const error = 'seconds from 0 to 600';
+  return z.number({ error }).min(0, { error }).max(600, { error });
 };
 const choice = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, { error: `one of ${values.join(', ')}` });
@@ -87,10 +98,21 @@ export const configSchema = group({
     .describe('Further names by which clients may address the daemon (Host header).'),
   mode: choice(MODES)
     .default('auto')
-    .describe('auto and task choose a backend per request; a name sends everything there.'),
+    .describe(
+      'auto follows the task unless that costs more than it is worth; task follows it always; shadow does so, too, ' +
+        'and records what auto would have done; a name sends everything there.',
+    ),
   routes: group({
     analysis: text('the name of a backend').default('mlx-lm').describe('Backend that reads and explains.'),
     edit: text('the name of a backend').default('lmstudio').describe('Backend that changes files.'),
+  }).prefault({}),
+  preference: group({
+    editSeconds: seconds()
+      .default(5)
+      .describe('What it is worth, in seconds, that the edit backend makes a call that edits.'),
+    analysisSeconds: seconds()
+      .default(2)
+      .describe('What it is worth, in seconds, that the analysis backend makes a call of an analysis turn.'),
   }).prefault({}),
   backends: z
     .record(backendName, backend.nullable(), { error: 'an object of backends by name' })

@@ -63,6 +63,8 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
+const CHOOSING_MODES: ReadonlySet<string> = new Set(['auto', 'task', 'shadow']);
+
 type Tree = Readonly<Record<string, unknown>>;
 
 function readConfigFile(flags: ConfigFlags, env: Environment): ConfigFile | undefined {
@@ -127,9 +129,9 @@ function checkTogether(config: Config, originOf: (key: string) => Origin): void 
     const how = 'set "token" in config.json or ANYCLAUDE_TOKEN (at least 16 characters)';
     refuse('host', config.host, `a loopback address such as 127.0.0.1 as long as there is no token: ${how}`);
   }
-  const fixed = config.mode !== 'auto' && config.mode !== 'task' && config.mode !== 'claude';
-  if (fixed && !names.includes(config.mode))
-    refuse('mode', config.mode, 'auto, task, claude or a backend that exists');
+  const isFixed = !CHOOSING_MODES.has(config.mode) && config.mode !== 'claude';
+  if (isFixed && !names.includes(config.mode))
+    refuse('mode', config.mode, 'auto, task, shadow, claude or a backend that exists');
   if (config.mode === 'claude') return;
   for (const [task, name] of Object.entries(config.routes)) {
     if (!names.includes(name))

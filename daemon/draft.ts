@@ -2,7 +2,7 @@
 // `finish` turns it into the one Outcome. What never became known stays absent.
 
 import type { Classification, Decision } from '../router/decision.ts';
-import type { Attempt, Ending, Kind, Outcome } from '../router/outcome.ts';
+import type { Attempt, CacheReport, Ending, Kind, Outcome, Signal } from '../router/outcome.ts';
 import type { Caller } from '../wire/caller.ts';
 import type { Phase } from '../wire/error.ts';
 import type { Tally } from './tally.ts';
@@ -22,6 +22,9 @@ export type Known = {
   turnId?: string;
   classification?: Classification;
   decision?: Decision;
+  signals?: readonly Signal[];
+  /** Cached tokens as the wait betrayed them, where the backend told nothing. */
+  inferredCachedTokens?: number;
   answeredBy: string;
   model?: string;
   queueMs?: number;
@@ -64,7 +67,7 @@ export function createDraft(requestId: string, bytesIn: number, clock: Clock): D
     known,
     phase: 'queued',
     finish(ending, tally) {
-      const { caller, ...rest } = known;
+      const { caller, inferredCachedTokens, ...rest } = known;
       const first = tally.firstContentAtMs;
       return {
         requestId,
@@ -75,14 +78,21 @@ export function createDraft(requestId: string, bytesIn: number, clock: Clock): D
         ...rest,
         ...whoSent(caller),
         ...(first === undefined ? {} : { ttftMs: first - arrivedMs }),
+        ...(tally.firstTokenAtMs === undefined ? {} : { firstTokenMs: tally.firstTokenAtMs - arrivedMs }),
         ...(tally.usage?.outputTokens === undefined ? {} : { outputTokens: tally.usage.outputTokens }),
         ...(tally.stopReason === undefined ? {} : { stopReason: tally.stopReason }),
         toolCalls: tally.toolCalls.map((call) => call.name),
-        cache: tally.cache,
+        cache: withInference(tally.cache, inferredCachedTokens),
         ending,
       };
     },
   };
+}
+
+function withInference(report: CacheReport, cachedTokens: number | undefined): CacheReport {
+  const { evidence, promptTokens } = report;
+  if (evidence !== 'none' || cachedTokens === undefined || promptTokens === undefined) return report;
+  return { evidence: 'inferred', promptTokens, cachedTokens: Math.min(promptTokens, cachedTokens) };
 }
 
 /** The columns that say who sent a request, as far as the client said it. */

@@ -96,6 +96,7 @@ function toCandidate({ name, config, model }: Member, status: BackendStatus): Ca
     ...(config.startCommand === undefined ? {} : { startCommand: config.startCommand }),
     ...(status.contextWindow === undefined ? {} : { contextWindow: status.contextWindow }),
     ...(status.supportsImages === undefined ? {} : { supportsImages: status.supportsImages }),
+    ...(status.loaded === undefined ? {} : { isLoaded: status.loaded }),
     ...(status.lastError === undefined ? {} : { lastError: status.lastError }),
   };
 }

@@ -74,6 +74,7 @@ async function answer(pass: Pass & Way): Promise<Ending> {
   await deps.fleet.recheckDown();
   const plan = makePlan(admitted, deps);
   draft.known.classification = plan.classification;
+  draft.known.signals = plan.signals;
   draft.known.turnId = plan.turn.turnId;
   if ('refused' in plan.decision) return refuse(pass, plan.decision);
   draft.known.decision = plan.decision;

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { DestinationStream } from 'pino';
 import { createClaudeBackend } from '../backend/claude.ts';
-import { createMemory } from '../router/memory.ts';
+import { SHIPPED } from '../router/classify.ts';
 import { createRecorder, type Recorder } from '../store/recorder.ts';
 import { createApp } from './app.ts';
 import type { Config } from './config.ts';
@@ -12,6 +12,7 @@ import type { Deps } from './deps.ts';
 import type { Clock } from './draft.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { drain, listen, portOf, urlOf } from './http-server.ts';
+import { loadLearned, saveLearned } from './learned.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
 import { createMembers } from './members.ts';
 import { openMetrics } from './metric-sources.ts';
@@ -19,7 +20,6 @@ import type { Metrics } from './metrics.ts';
 import { startSchedule } from './schedule.ts';
 import { databasePath } from './state.ts';
 import { editNotes, reportBackends, type StatusReport } from './status.ts';
-import { loadEstimator, saveEstimator } from './token-weights.ts';
 
 export type DaemonOptions = {
   readonly config: Config;
@@ -51,6 +51,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   }
   const schedule = startSchedule(fleet, (error) => log.warn({ err: error }, 'a probe failed'));
   void fleet.probeIdle();
+  for (const sentence of classifierNotes()) log.warn(sentence);
   log.info({ url: urlOf(server), mode: config.mode, version: options.version }, 'listening');
 
   const closed = Promise.withResolvers<void>();
@@ -85,7 +86,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     clock.wall,
   );
   const metrics: Metrics = openMetrics({ config, version, claudeBackend: CLAUDE, fleet, recorder });
-  const memory = createMemory();
+  const { memory, estimator } = loadLearned(config.home);
   const deps: Deps = {
     config,
     clock,
@@ -93,14 +94,14 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     fleet,
     claude: createClaudeBackend({ name: CLAUDE, baseUrl: config.claude.baseUrl, ownToken: config.token }),
     memory,
-    estimator: loadEstimator(config.home),
+    estimator,
     stopping: stopping.signal,
     draining: () => state.draining,
     begin: (started) => recorder.begin(started),
     record: (outcome) => {
       recorder.end(outcome);
       metrics.observe(outcome);
-      memory.observe(outcome, clock.wall());
+      memory.observeOutcome(outcome, clock.wall());
       logOutcome(log, outcome);
     },
     note: (sentence) => {
@@ -135,6 +136,7 @@ function statusOf({ config, version, server, state, recorder, fleet, deps }: Dae
     store: { queued, dropped, lastError: lastError ?? null },
     notes: [
       ...state.notes,
+      ...classifierNotes(),
       ...(movedAside === undefined ? [] : [moved]),
       ...editNotes(fleet, deps.memory, clock.wall()),
     ],
@@ -145,9 +147,9 @@ async function end({ config, log, fleet, deps, recorder }: Daemon): Promise<void
   await Promise.all([fleet.close(), deps.claude.close()]);
   await recorder.close();
   try {
-    saveEstimator(config.home, deps.estimator);
+    saveLearned(config.home, deps);
   } catch (error) {
-    log.warn({ err: error }, 'what was learned of token counts could not be kept');
+    log.warn({ err: error }, 'what was learned of tokens and speeds could not be kept');
   }
 }
 
@@ -177,4 +179,8 @@ function openRecorder({
     onFlush,
     onDrop: (requestId, reason) => log.warn({ requestId, reason }, 'an outcome could not be stored'),
   });
+}
+
+function classifierNotes(): readonly string[] {
+  return 'refused' in SHIPPED ? [SHIPPED.refused] : [];
 }

@@ -17,6 +17,7 @@ const TOKEN_TIME_BUCKETS_SECONDS = [
 const OVERHEAD_BUCKETS_SECONDS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1];
 const QUEUE_BUCKETS_SECONDS = [0.01, 0.04, 0.16, 0.64, 2.56, 10.24, 30, 60, 120, 300];
 const FLUSH_BUCKETS_SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5];
+const RATIO_BUCKETS = [0.1, 0.25, 0.5, 0.67, 0.8, 0.9, 0.95, 1.05, 1.1, 1.25, 1.5, 2, 4, 10];
 const PROMPT_BUCKETS_TOKENS = Array.from({ length: 11 }, (_, i) => 256 * 2 ** i);
 
 export type Catalogue = ReturnType<typeof createCatalogue>;
@@ -82,6 +83,19 @@ function requestMetrics(counter: NewCounter, histogram: NewHistogram) {
     observeTtft(labels: { backend: string; cache: string }, value: number, requestId: string): void {
       ttft.observe({ labels, value, exemplarLabels: { request_id: requestId } });
     },
+    ttftError: histogram(
+      'ttft_prediction_ratio',
+      'Time to first token as it was expected, divided by what it came to be: 1 is right.',
+      { labelNames: ['backend'], buckets: RATIO_BUCKETS },
+    ),
+    ttftExpected: counter('ttft_predicted_seconds_total', 'Sum of the expected times to first token.', [
+      'backend',
+    ]),
+    ttftActual: counter(
+      'ttft_predicted_actual_seconds_total',
+      'Sum of what those times to first token came to be.',
+      ['backend'],
+    ),
     tokenTime: histogram('time_per_output_token_seconds', 'Mean time between output tokens of a request.', {
       labelNames: ['route', 'backend'],
       buckets: TOKEN_TIME_BUCKETS_SECONDS,

@@ -39,9 +39,17 @@ export type LabelSources = { readonly backends: readonly string[]; readonly clau
 export function initialise(catalogue: Catalogue, sources: LabelSources): void {
   initialiseRoutes(catalogue, sources);
   for (const backend of [...sources.backends, sources.claudeBackend]) initialiseBackend(catalogue, backend);
+  for (const backend of sources.backends) initialisePrediction(catalogue, backend);
   initialiseDecisions(catalogue, sources);
   catalogue.overhead.zero({});
   catalogue.storeFlush.zero({});
+}
+
+/** Nothing is predicted for the Claude API. */
+function initialisePrediction(catalogue: Catalogue, backend: string): void {
+  catalogue.ttftError.zero({ backend });
+  catalogue.ttftExpected.inc({ backend }, 0);
+  catalogue.ttftActual.inc({ backend }, 0);
 }
 
 function initialiseRoutes(catalogue: Catalogue, { backends, claudeBackend }: LabelSources): void {

@@ -23,6 +23,7 @@ export function observeOutcome(catalogue: Catalogue, outcome: Outcome, claudeBac
   observeBackend(catalogue, backend, outcome);
   observeResponses(catalogue, outcome, claudeBackend);
   observeSpeed(catalogue, { route, backend }, outcome);
+  observePrediction(catalogue, outcome);
   observePrompt(catalogue, backend, outcome.cache);
 }
 
@@ -49,6 +50,16 @@ function observeBackend(catalogue: Catalogue, backend: string, outcome: Outcome)
   catalogue.cacheRequests.inc({ backend, result: cacheResult(cache), evidence: cache.evidence });
   const side = interruptedBy(ending);
   if (side) catalogue.interruptions.inc({ backend, side });
+}
+
+/** Only where the backend that was predicted for answered at once: what a failed one took was in nobody's forecast. */
+function observePrediction(catalogue: Catalogue, outcome: Outcome): void {
+  const { decision, attempts, answeredBy: backend, firstTokenMs } = outcome;
+  const predicted = decision?.predicted;
+  if (predicted?.backend !== backend || attempts.length > 0 || !firstTokenMs) return;
+  catalogue.ttftError.observe({ backend }, (predicted.ttftSeconds * 1000) / firstTokenMs);
+  catalogue.ttftExpected.inc({ backend }, predicted.ttftSeconds);
+  catalogue.ttftActual.inc({ backend }, firstTokenMs / 1000);
 }
 
 /** One count an attempt that reached for the backend; what waited at its gate in vain did not. */

@@ -1,6 +1,7 @@
 // Where the figures that are read at each scrape come from: the fleet, the recorder and the database file.
 
 import { statSync } from 'node:fs';
+import { SHIPPED } from '../router/classify.ts';
 import type { Recorder } from '../store/recorder.ts';
 import type { Config } from './config.ts';
 import type { Fleet } from './fleet.ts';
@@ -21,6 +22,7 @@ export function openMetrics({ config, version, claudeBackend, fleet, recorder }:
     version,
     backends: Object.keys(config.backends),
     claudeBackend,
+    classifier: 'model' in SHIPPED ? 'trained' : 'rules',
     gauges: () => fleet.members.map(({ name, gate }) => backendGauges(name, gate, fleet)),
     store: (): StoreGauges => ({ ...recorder.health, sizeBytes: databaseBytes(path) }),
   });

@@ -30,6 +30,8 @@ export type StoreGauges = {
 export type MetricsOptions = LabelSources & {
   readonly version: string;
   readonly gauges: () => readonly BackendGauges[];
+  /** What names the task. */
+  readonly classifier: 'trained' | 'rules';
   readonly store: () => StoreGauges;
 };
 
@@ -69,7 +71,7 @@ function addProcessMetrics(registry: Registry): void {
 }
 
 /** What is unknown has no sample: it is not 0. */
-function addBackendGauges(registry: Registry, { version, gauges }: MetricsOptions): void {
+function addBackendGauges(registry: Registry, { version, gauges, classifier }: MetricsOptions): void {
   const perBackend = (name: string, help: string, read: (backend: BackendGauges) => number | undefined) =>
     gauge(registry, { name, help, labelNames: ['backend'] }, (self) => {
       for (const backend of gauges()) {
@@ -89,6 +91,11 @@ function addBackendGauges(registry: Registry, { version, gauges }: MetricsOption
   gauge(registry, { ...model, labelNames: ['backend', 'model'] }, (self) => {
     for (const { name, model } of gauges()) if (model) self.set({ backend: name, model }, 1);
   });
+  const fallback = {
+    name: 'classifier_fallback',
+    help: '1 where the trained weights were refused and fixed rules decide.',
+  };
+  gauge(registry, { ...fallback, labelNames: [] }, (self) => self.set(classifier === 'rules' ? 1 : 0));
   const build = { name: 'build_info', help: 'Always 1.', labelNames: ['version', 'node'] };
   gauge(registry, build, (self) => self.set({ version, node: process.versions.node }, 1));
 }

@@ -3,11 +3,13 @@
 
 import type { Received } from '../backend/backend.ts';
 import type { Candidate } from '../router/candidate.ts';
-import { classify } from '../router/classify.ts';
+import { type Explanation, explainClassification } from '../router/classify.ts';
+import { type Asked, type Cost, priceAll } from '../router/cost.ts';
 import { decide } from '../router/decide.ts';
 import type { Classification, Decision, Refusal, Task } from '../router/decision.ts';
 import { kindOf } from '../router/kind.ts';
-import type { Kind } from '../router/outcome.ts';
+import { type Chain, tokensOf } from '../router/observation.ts';
+import type { Kind, Signal } from '../router/outcome.ts';
 import { type Override, readOverride } from '../router/override.ts';
 import { readTurn, type TurnEvidence } from '../router/turn.ts';
 import { type Caller, readCaller } from '../wire/caller.ts';
@@ -49,10 +51,16 @@ export function goesToClaude({ override }: Admitted, { config, claude }: Deps): 
 export type Plan = {
   readonly conversation: Conversation;
   readonly segments: readonly Segment[];
+  /** The segments as memory knows them. */
+  readonly chain: Chain;
   /** Estimate. */
   readonly promptTokens: number;
+  /** Backends whose next request has to wait for their model. */
+  readonly mustLoad: ReadonlySet<string>;
   readonly turn: TurnEvidence;
   readonly classification: Classification;
+  /** What weighed most in it. */
+  readonly signals: readonly Signal[];
   readonly decision: Decision | Refusal;
 };
 
@@ -61,22 +69,72 @@ export function makePlan({ request, caller, kind, override }: Admitted, deps: De
   const parts = segments(conversation);
   const turn = readTurn(request, caller);
   deps.memory.observeToolResults(turn.toolRuns, deps.clock.wall());
-  const classification = classify(turn, override && 'route' in override ? override.route : undefined);
+  const asked = override && 'route' in override ? override.route : undefined;
+  const { classification, signals } = explainClassification(turn, asked);
   const sticky = deps.memory.stickyFor(turn);
-  const promptTokens = deps.estimator.estimate(modelFor(classification.task, deps), parts);
+  const last = deps.memory.lastOf(turn, deps.clock.wall());
+  const chain = chainOf(parts, modelFor(classification.task, deps), deps);
+  const promptTokens = Math.max(1, Math.round(tokensOf(chain)));
+  const choices = candidates(deps, turn, request.model);
   const decision = decide({
     mode: deps.config.mode,
     kind,
     classification,
-    candidates: candidates(deps, turn, request.model),
+    candidates: choices,
+    costs: price(choices, { chain, promptTokens, classification, turn, kind }, deps),
     routes: deps.config.routes,
     insideToolLoop: turn.insideToolLoop,
     needs: { promptTokens, images: conversation.hasImages, forcedTool: isForced(conversation) },
     allowCloud: deps.config.allowCloud,
     ...(override && { override }),
     ...(sticky && { sticky }),
+    ...(last && { last }),
   });
-  return { conversation, segments: parts, promptTokens, turn, classification, decision };
+  const mustLoad = new Set(choices.flatMap(({ name, isLoaded }) => (isLoaded === false ? [name] : [])));
+  return {
+    ...{ conversation, segments: parts, chain, promptTokens },
+    ...{ mustLoad, turn, classification, decision },
+    signals: nameless(signals),
+  };
+}
+
+/** A feature of the prompt's words is named after them, and what a person wrote is never stored. */
+function nameless(signals: Explanation['signals']): readonly Signal[] {
+  const isOwnWords = ({ group, name }: Explanation['signals'][number]) =>
+    group === 'words' && !/^(rule |no prompt)/.test(name);
+  const words = signals.filter(isOwnWords).reduce((sum, { logOdds }) => sum + logOdds, 0);
+  const named = signals
+    .filter((signal) => !isOwnWords(signal))
+    .map(({ group, name, logOdds }) => ({ name: `${group}: ${name}`, value: logOdds }));
+  const all = words === 0 ? named : [...named, { name: 'words: its wording', value: words }];
+  return all.toSorted((a, b) => Math.abs(b.value) - Math.abs(a.value));
+}
+
+function chainOf(parts: readonly Segment[], model: string, { estimator }: Deps): Chain {
+  const tokens = estimator.estimateEach(model, parts);
+  return parts.map(({ hash }, at) => ({ hash, tokens: tokens[at] ?? 0 }));
+}
+
+type Priced = Pick<Plan, 'chain' | 'promptTokens' | 'classification' | 'turn'> & { readonly kind: Kind };
+
+function price(
+  choices: readonly Candidate[],
+  { chain, promptTokens, classification, turn, kind }: Priced,
+  { memory, config, clock }: Deps,
+): readonly Cost[] {
+  const { task, probability } = classification;
+  const asked: Asked = {
+    chain,
+    promptTokens,
+    editTurn: task === 'edit' ? probability : 1 - probability,
+    earlierTurns: {
+      count: turn.earlierTurns.length,
+      edited: turn.earlierTurns.filter(({ edited }) => edited).length,
+    },
+    standsAlone: kind !== 'main' && kind !== 'subagent',
+  };
+  const settings = { routes: config.routes, preference: config.preference };
+  return priceAll(choices, { asked, knowledge: memory, settings, nowMs: clock.wall() });
 }
 
 /** Tokens of the prompt, for the model that analysis goes to. */
@@ -95,9 +153,12 @@ function candidates(
   turn: TurnEvidence,
   requestedModel: string,
 ): Candidate[] {
+  const nowMs = clock.wall();
   const local = fleet.candidates().map((candidate) => {
-    const editsFailing = memory.editsFailing(candidate.name, turn, clock.wall());
-    return editsFailing === undefined ? candidate : { ...candidate, editsFailing };
+    memory.met(candidate.name, fleet.status(candidate.name), nowMs);
+    const editsFailing = memory.editsFailing(candidate.name, turn, nowMs);
+    const unsteady = memory.unsteady(candidate.name, nowMs);
+    return { ...candidate, ...(editsFailing && { editsFailing }), ...(unsteady && { unsteady }) };
   });
   // Its bytes pass unchanged, the model's name among them.
   return [...local, { name: claude.name, model: requestedModel, state: 'unknown', isCloud: true }];

@@ -5,6 +5,7 @@ import { type Backend, BackendError } from '../backend/backend.ts';
 import type { Decision, Refusal, Target } from '../router/decision.ts';
 import type { Attempt, Ending } from '../router/outcome.ts';
 import type { StreamItem } from '../wire/frame.ts';
+import { type AttemptEnd, land, takeOff } from './lesson.ts';
 import { openSink, type Pass, passHeaders } from './pass.ts';
 import type { Plan } from './plan.ts';
 import { recordedFailure } from './recorded.ts';
@@ -53,13 +54,20 @@ async function tryTarget(run: Run, target: Target): Promise<BackendError | undef
   draft.phase = 'queued';
   draft.known.answeredBy = target.backend;
   draft.known.model = target.model;
+  delete draft.known.queueMs;
   tally.restart();
   sink.begin(replyHeaders(run, target));
+  takeOff(pass, run.plan, target);
+  const ended = (end: AttemptEnd) =>
+    land({ pass, plan: run.plan, target }, { startedMs, queueMs: draft.known.queueMs }, end);
   try {
     await relay(run, target);
+    ended({ ending: 'completed' });
     noteSuccess(run, target);
     return undefined;
   } catch (error) {
+    const isOurs = error instanceof BackendError && !pass.signal.aborted;
+    ended(isOurs ? { ending: 'failed', error } : { ending: 'cancelled' });
     if (pass.signal.aborted)
       return new BackendError({ fault: 'internal', backend: target.backend }, 'aborted');
     if (!(error instanceof BackendError)) throw error;

@@ -11,6 +11,11 @@ export type Tally = {
   restart(): void;
   readonly firstContentAtMs: number | undefined;
   readonly lastContentAtMs: number | undefined;
+  /**
+   * When the backend is known to have begun to write. A tool call is shown when it is whole, so its first content
+   * comes later than that, and often it is not known at all.
+   */
+  readonly firstTokenAtMs: number | undefined;
   readonly progress: ProgressNote | undefined;
   readonly usage: UsageNote | undefined;
   readonly stopReason: string | undefined;
@@ -21,6 +26,8 @@ export type Tally = {
 type Seen = {
   firstContentAtMs?: number;
   lastContentAtMs?: number;
+  firstTokenAtMs?: number;
+  prefilledAtMs?: number;
   progress?: ProgressNote;
   usage?: UsageNote;
   stopReason?: string;
@@ -31,9 +38,10 @@ export function createTally(): Tally {
   let seen: Seen = { toolCalls: [] };
   return {
     see(item, nowMs) {
-      if (item.type === 'progress') seen.progress = item;
+      if (item.type === 'progress') seeProgress(seen, item, nowMs);
       else if (item.type === 'usage') seen.usage = { ...seen.usage, ...item };
       else if (item.type !== 'alive') seeFrame(seen, item, nowMs);
+      else if (item.generating) seen.firstTokenAtMs ??= nowMs;
     },
     restart() {
       seen = { toolCalls: [] };
@@ -43,6 +51,9 @@ export function createTally(): Tally {
     },
     get lastContentAtMs() {
       return seen.lastContentAtMs;
+    },
+    get firstTokenAtMs() {
+      return seen.firstTokenAtMs ?? seen.prefilledAtMs;
     },
     get progress() {
       return seen.progress;
@@ -62,7 +73,15 @@ export function createTally(): Tally {
   };
 }
 
+function seeProgress(seen: Seen, note: ProgressNote, nowMs: number): void {
+  seen.progress = note;
+  if (note.processed >= note.total) seen.prefilledAtMs ??= nowMs;
+}
+
 function seeFrame(seen: Seen, frame: Frame, nowMs: number): void {
+  if (frame.type === 'content_block_start' && frame.content_block.type !== 'tool_use') {
+    seen.firstTokenAtMs ??= nowMs;
+  }
   if (frame.type === 'content_block_start' || frame.type === 'content_block_delta') {
     seen.firstContentAtMs ??= nowMs;
     seen.lastContentAtMs = nowMs;

@@ -1,16 +1,61 @@
 // The task of a request: what is certain first (an override, an agent's type, plan mode, an edit that already
-// happened), then what the prompt's words and the session's habit make likely.
+// happened), then what the trained classifier believes, or the fixed rules where its weights were refused.
 
+import { type Signal, strongestSignals, turnBelief } from './classifier-model.ts';
+import { CLASSIFIER_WEIGHTS } from './classifier-weights.ts';
 import type { Classification, ClassifyReason, Task } from './decision.ts';
-import { type EarlierTurn, isEditTool, type TurnEvidence } from './turn.ts';
-import { readWords } from './words.ts';
+import type { SignalGroup } from './features.ts';
+import { taskByRules } from './rules.ts';
+import { isEditTool, type TurnEvidence } from './turn.ts';
+import { type LoadedClassifier, loadWeights } from './weights.ts';
 
 const ANALYSIS_AGENTS: ReadonlySet<string> = new Set(['Explore', 'Plan']);
+const REASONS = {
+  words: 'model-words',
+  context: 'model-context',
+  progress: 'model-progress',
+} as const satisfies Record<SignalGroup, ClassifyReason>;
+
+/** The weights that came with the program, or why they were refused. */
+export const SHIPPED: LoadedClassifier = loadWeights(CLASSIFIER_WEIGHTS);
 
 /** Deterministic. `override` is the task that the person named for this request. */
-export function classify(evidence: TurnEvidence, override?: Task): Classification {
+export function classify(
+  evidence: TurnEvidence,
+  override?: Task,
+  classifier: LoadedClassifier = SHIPPED,
+): Classification {
   if (override !== undefined) return { task: override, probability: 1, reason: 'override' };
-  return certainTask(evidence) ?? likelyTask(evidence);
+  return certainTask(evidence) ?? likelyTask(evidence, classifier);
+}
+
+export type Explanation = {
+  readonly classification: Classification;
+  /** Strongest first. Empty where no trained weight had a say. */
+  readonly signals: readonly Signal[];
+};
+
+/** `classify` with what weighed most in it. */
+export function explainClassification(
+  evidence: TurnEvidence,
+  override?: Task,
+  classifier: LoadedClassifier = SHIPPED,
+): Explanation {
+  const classification = classify(evidence, override, classifier);
+  const isModels = Object.values<ClassifyReason>(REASONS).includes(classification.reason);
+  const signals =
+    isModels && 'model' in classifier ? strongestSignals(classifier.model, evidence, EXPLAINED_SIGNALS) : [];
+  return { classification, signals };
+}
+
+const EXPLAINED_SIGNALS = 8;
+
+function likelyTask(evidence: TurnEvidence, classifier: LoadedClassifier): Classification {
+  if (!('model' in classifier)) return taskByRules(evidence);
+  const { editProbability, strongest } = turnBelief(classifier.model, evidence);
+  const task = editProbability >= 0.5 ? 'edit' : 'analysis';
+  const reason = REASONS[strongest];
+  return { task, probability: Math.max(editProbability, 1 - editProbability), reason };
 }
 
 function certainTask(evidence: TurnEvidence): Classification | undefined {
@@ -27,37 +72,4 @@ function certainTask(evidence: TurnEvidence): Classification | undefined {
 
 function certain(task: Task, reason: ClassifyReason): Classification {
   return { task, probability: 0.99, reason };
-}
-
-// Words and habit are two independent hints, so their log-odds add up. All figures were counted on 272 recorded
-// sessions and rounded; they are priors, not a model.
-const EDIT_SHARE_WITHOUT_WORDS = 0.46;
-const HABIT_LOG_ODDS = {
-  'first-prompt': 0.2,
-  'just-edited': 0.5,
-  'edited-lately': 0,
-  'not-lately': -0.8,
-} as const;
-
-function likelyTask(evidence: TurnEvidence): Classification {
-  const words = evidence.promptText === undefined ? undefined : readWords(evidence.promptText);
-  const share = words?.editShare ?? EDIT_SHARE_WITHOUT_WORDS;
-  const habit = habitOf(evidence.earlierTurns);
-  const editProbability = sigmoid(Math.log(share / (1 - share)) + HABIT_LOG_ODDS[habit]);
-  const task = editProbability >= 0.5 ? 'edit' : 'analysis';
-  // Where the habit has overruled the words, it is the reason.
-  const wordsDecided = words !== undefined && share >= 0.5 === editProbability >= 0.5;
-  const reason = wordsDecided ? words.reason : habit === 'first-prompt' ? 'default' : 'previous-turn';
-  return { task, probability: Math.max(editProbability, 1 - editProbability), reason };
-}
-
-function habitOf(earlier: readonly EarlierTurn[]): keyof typeof HABIT_LOG_ODDS {
-  const last = earlier.at(-1);
-  if (last === undefined) return 'first-prompt';
-  if (last.edited) return 'just-edited';
-  return earlier.slice(-3).some((turn) => turn.edited) ? 'edited-lately' : 'not-lately';
-}
-
-function sigmoid(logOdds: number): number {
-  return 1 / (1 + Math.exp(-logOdds));
 }

@@ -2,11 +2,13 @@
 // apart from who can serve it, so that every answer can say which of the two decided. Pure: the same
 // knowledge gives the same decision.
 
+import { bargain } from './bargain.ts';
 import { type Candidate, type Needs, unfit } from './candidate.ts';
+import type { Cost } from './cost.ts';
 import type { Decision, DecisionReason, PassedOver, Refusal, Target } from './decision.ts';
 import type { Kind } from './outcome.ts';
 import { refuse } from './refuse.ts';
-import { type Wish, type WishInput, wishFor } from './wish.ts';
+import { byName, type Wish, type WishInput, wishFor } from './wish.ts';
 
 export type DecideInput = WishInput & {
   readonly kind: Kind;
@@ -15,6 +17,8 @@ export type DecideInput = WishInput & {
   readonly needs: Needs;
   /** Lets the Claude API answer where no local backend can. */
   readonly allowCloud: boolean;
+  /** What each local candidate would cost (`priceAll`). Without them `auto` decides as `task` does. */
+  readonly costs?: readonly Cost[];
 };
 
 /**
@@ -22,7 +26,16 @@ export type DecideInput = WishInput & {
  * backend believed down is never among them. A refusal says what is in the way of each backend.
  */
 export function decide(input: DecideInput): Decision | Refusal {
-  const wish = wishFor(input);
+  const made = decideAs(input, input.mode === 'auto' ? 'by-bill' : 'by-rule');
+  if (input.mode !== 'shadow' || 'refused' in made) return made;
+  const other = decideAs(input, 'by-bill');
+  if ('refused' in other) return made;
+  const { reason, detail, targets } = other;
+  return { ...made, shadow: { backend: targets[0].backend, reason, detail } };
+}
+
+function decideAs(input: DecideInput, how: 'by-bill' | 'by-rule'): Decision | Refusal {
+  const wish = byName(input) ?? (how === 'by-bill' ? byBill(input) : undefined) ?? wishFor(input);
   const barred = input.candidates.flatMap((candidate) => barOf(candidate, wish, input) ?? []);
   const able = input.candidates.filter(({ name }) => !barred.some((bar) => bar.backend === name));
   const ordered = inOrder(able, wish, input);
@@ -33,6 +46,25 @@ export function decide(input: DecideInput): Decision | Refusal {
     targets: [toTarget(chosen), ...others.map(toTarget)],
     ...explain(chosen, wish, { passedOver, input }),
     passedOver,
+    ...prices(input.costs, chosen, able),
+  };
+}
+
+function byBill({ costs, ...input }: DecideInput): Wish | undefined {
+  return costs && bargain({ ...input, costs });
+}
+
+function prices(
+  costs: readonly Cost[] | undefined,
+  chosen: Candidate,
+  able: readonly Candidate[],
+): Pick<Decision, 'predicted' | 'alternatives'> {
+  if (costs === undefined) return {};
+  const predicted = costs.find(({ backend }) => backend === chosen.name);
+  const others = costs.filter(({ backend }) => able.some(({ name }) => name === backend));
+  return {
+    ...(predicted && { predicted }),
+    alternatives: others.filter((cost) => cost !== predicted),
   };
 }
 
@@ -65,7 +97,12 @@ function rank({ name, state, isCloud }: Candidate, wish: Wish): number {
 }
 
 function yieldsToWorkingEditors(wish: Wish, { classification }: DecideInput): boolean {
-  return classification.task === 'edit' && wish.reason !== 'override' && wish.reason !== 'fixed-mode';
+  return (
+    classification.task === 'edit' &&
+    !wish.priced &&
+    wish.reason !== 'override' &&
+    wish.reason !== 'fixed-mode'
+  );
 }
 
 function unchosen(able: readonly Candidate[], chosen: Candidate, input: DecideInput): readonly PassedOver[] {

@@ -1,9 +1,12 @@
 // The words of a decision: which task, which backend, and why. Reasons are closed unions, for they become
 // metric labels and database values.
 
+import type { Cost } from './cost.ts';
+
 export type BackendName = string;
 export type Task = 'analysis' | 'edit';
-export type Mode = 'auto' | 'task' | 'mlx-lm' | 'lmstudio' | 'claude';
+/** `shadow` acts like `task` and records what `auto` would have done. */
+export type Mode = 'auto' | 'task' | 'shadow' | 'mlx-lm' | 'lmstudio' | 'claude';
 
 export const CLASSIFY_REASONS = [
   'override',
@@ -12,6 +15,9 @@ export const CLASSIFY_REASONS = [
   'compaction',
   'edit-tool-used',
   'plan-approved',
+  'model-words',
+  'model-context',
+  'model-progress',
   'edit-words',
   'question-words',
   'short-consent',
@@ -33,6 +39,10 @@ export const DECISION_REASONS = [
   'override',
   'fixed-mode',
   'task',
+  'follows-task',
+  'stay-warm',
+  'cheaper',
+  'unsteady',
   'sticky-turn',
   'crossed-to-edit',
   'tool-loop',
@@ -61,6 +71,18 @@ export type Decision = {
   /** One sentence for a person. */
   readonly detail: string;
   readonly passedOver: readonly PassedOver[];
+  /** What the chosen backend was expected to cost; absent for the cloud, and where nothing was priced. */
+  readonly predicted?: Cost;
+  /** What the others would have cost that could have taken the request. */
+  readonly alternatives?: readonly Cost[];
+  /** In mode `shadow`: what `auto` would have done. */
+  readonly shadow?: ShadowChoice;
+};
+
+export type ShadowChoice = {
+  readonly backend: BackendName;
+  readonly reason: DecisionReason;
+  readonly detail: string;
 };
 
 export type RefusalReason = 'no-backend' | 'overflow' | 'unsupported';

@@ -5,6 +5,9 @@ const REMEMBERED_CALLS = 20;
 const MIN_CALLS = 5;
 const TOLERATED_SHARE = 0.2;
 const PROBE_PERIOD_MS = 10 * 60_000;
+/** So many edits outweigh what was expected, and so much of the past each one leaves. */
+const PRIOR_CALLS = 3;
+const REMEMBER = 0.99;
 
 export type EditRecord = {
   count(result: 'ok' | 'failed', nowMs: number): void;
@@ -12,6 +15,8 @@ export type EditRecord = {
   giveEdits(turn: string, nowMs: number): void;
   /** Why the turn should not bring its edits here, in one clause; undefined where it may. */
   failing(turn: string, nowMs: number): string | undefined;
+  /** Expected share of edits that fail, where `prior` was expected before any was seen. */
+  failureShare(prior: number): number;
 };
 
 type Pause = {
@@ -22,9 +27,14 @@ type Pause = {
 export function createEditRecord(): EditRecord {
   let calls: readonly ('ok' | 'failed')[] = [];
   let pause: Pause | undefined;
+  let counted = { all: 0, failed: 0 };
 
   return {
     count(result, nowMs) {
+      counted = {
+        all: counted.all * REMEMBER + 1,
+        failed: counted.failed * REMEMBER + (result === 'failed' ? 1 : 0),
+      };
       const isProbe = pause?.probe !== undefined;
       if (isProbe && result === 'ok') {
         calls = ['ok'];
@@ -48,6 +58,7 @@ export function createEditRecord(): EditRecord {
       if (nowMs < pause.untilMs) return `${figures}, next try in ${minutes(pause.untilMs - nowMs)} min`;
       return probeRuns(pause, nowMs) ? `${figures}, one turn is trying it again` : undefined;
     },
+    failureShare: (prior) => (counted.failed + prior * PRIOR_CALLS) / (counted.all + PRIOR_CALLS),
   };
 }
 

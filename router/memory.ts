@@ -1,28 +1,65 @@
-// The one place of state in the router: which backend a turn is on, who emitted which tool call, and how each
-// backend's edits fare. Bounded; the oldest is forgotten first. Time comes in as an argument.
+// The one place of state in the router: what each backend's server is believed to hold and how fast it is, which
+// backend a turn is on, who emitted which tool call, and how each backend's edits fare. Bounded; the oldest is
+// forgotten first. Time comes in as an argument, so that recorded days replay in seconds.
 
+import { keep } from './bounded.ts';
 import type { BackendName } from './decision.ts';
 import { createEditRecord, type EditRecord } from './edit-record.ts';
+import { createHabits, type Habits } from './habits.ts';
+import type { Chain, Observation, TurnName } from './observation.ts';
 import type { Outcome } from './outcome.ts';
-import { isEditTool, type ToolRun, type TurnEvidence } from './turn.ts';
-import type { Sticky } from './wish.ts';
+import { fieldsOf } from './saved.ts';
+import { createServerBelief, type Flight, type Inference, type Server, type ServerBelief } from './server.ts';
+import { createSessions, type Sessions, turnKey } from './sessions.ts';
+import type { Speed } from './speed.ts';
+import { isEditTool, type ToolRun } from './turn.ts';
+import type { Match } from './warmth.ts';
 
-type TurnName = Pick<TurnEvidence, 'sessionId' | 'agentId' | 'turnId'>;
+/**
+ * `now`: this turn. `later`: the turns after it, when what is unproven now will have been found out: it is taken for
+ * good there, or nothing that was once thought bad would ever be tried again.
+ */
+export type When = 'now' | 'later';
 
-export type Memory = {
-  /** For a compaction, which is no turn of its own, the backend that the session was on last. */
-  stickyFor(turn: TurnName & Pick<TurnEvidence, 'compaction'>): Sticky | undefined;
-  /** The backend that the turn is on from now on: chosen, or the one that answered in its place. */
-  rememberTurn(turn: TurnName, sticky: Sticky, nowMs: number): void;
-  /** A tool call that was released to the client. */
-  rememberToolUse(id: string, backend: BackendName, tool: string): void;
-  /** Each result is counted once, however often the history brings it back. */
-  observeToolResults(runs: readonly ToolRun[], nowMs: number): void;
-  /** Counts the tool calls that a backend broke. */
-  observe(outcome: Outcome, nowMs: number): void;
-  /** Why the backend should take no edits now, in one clause; undefined where it may. */
-  editsFailing(backend: BackendName, turn: TurnName, nowMs: number): string | undefined;
+/** What the bill of a decision reads. Nothing in it changes memory. */
+export type Knowledge = {
+  match(backend: BackendName, chain: Chain, nowMs: number): Match;
+  /** Share of a prompt that a conversation which goes on at once finds cached on this backend, 0 to 1. */
+  keeps(backend: BackendName, when: When): number;
+  speed(backend: BackendName): Speed;
+  queueSeconds(backend: BackendName, nowMs: number): number;
+  /** Expected share of edits that fail there. */
+  editFailureShare(backend: BackendName, when: When): number;
+  /** Share of what a backend has missed that it catches up with while the person reads, 0 to 1. */
+  readonly catchUpShare: number;
+  readonly habits: Habits;
 };
+
+export type Memory = Knowledge &
+  Pick<Sessions, 'stickyFor' | 'lastOf' | 'rememberTurn'> & {
+    /** A tool call that was released to the client. */
+    rememberToolUse(id: string, backend: BackendName, tool: string): void;
+    /** Each result is counted once, however often the history brings it back. */
+    observeToolResults(runs: readonly ToolRun[], nowMs: number): void;
+    /** A request is on its way to the backend, until it has `landed`. */
+    began(backend: BackendName, flight: Flight, nowMs: number): void;
+    landed(backend: BackendName, id: string): void;
+    /** What a probe says of the server: its kind, its model, whether it is there. */
+    met(backend: BackendName, server: Server, nowMs: number): void;
+    /**
+     * One attempt at a backend has ended. Answers what its wait says of the cache, where the backend told nothing
+     * and the wait tells enough.
+     */
+    observe(observation: Observation, nowMs: number): Inference;
+    /** Counts the tool calls that a backend broke. */
+    observeOutcome(outcome: Outcome, nowMs: number): void;
+    /** Why the backend should take no edits now, in one clause; undefined where it may. */
+    editsFailing(backend: BackendName, turn: TurnName, nowMs: number): string | undefined;
+    /** Why no conversation should move to the backend now, in one clause; undefined where it may. */
+    unsteady(backend: BackendName, nowMs: number): string | undefined;
+    /** What outlives the process: speeds and habits. What a server holds does not, for nobody watches it meanwhile. */
+    toJSON(): unknown;
+  };
 
 export type MemoryLimits = {
   readonly sessions: number;
@@ -32,24 +69,26 @@ export type MemoryLimits = {
 
 const LIMITS: MemoryLimits = { sessions: 1000, turns: 5000, toolUses: 10_000 };
 
-export function createMemory(limits: MemoryLimits = LIMITS): Memory {
-  const turns = new Map<string, Sticky>();
-  const sessions = new Map<string, Sticky>();
+/** `saved` is a former `toJSON()`; what does not fit is forgotten without a word. */
+export function createMemory(limits: MemoryLimits = LIMITS, saved?: unknown): Memory {
+  const sessions = createSessions(limits);
+  const servers = createServers(fieldsOf(saved)['servers']);
+  const habits = createHabits(fieldsOf(saved)['habits']);
   const toolUses = new Map<string, BackendName>();
   // One entry a configured backend: bounded by the configuration.
   const records = new Map<BackendName, EditRecord>();
-
-  function recordOf(backend: BackendName): EditRecord {
+  const recordOf = (backend: BackendName): EditRecord => {
     const record = records.get(backend) ?? createEditRecord();
     records.set(backend, record);
     return record;
-  }
+  };
 
   return {
-    stickyFor: (turn) => (turn.compaction ? sessions.get(sessionKey(turn)) : turns.get(turnKey(turn))),
+    ...knowledgeOf({ servers, sessions, habits, recordOf }),
+    stickyFor: sessions.stickyFor,
+    lastOf: sessions.lastOf,
     rememberTurn(turn, sticky, nowMs) {
-      keep(turns, limits.turns, turnKey(turn), sticky);
-      keep(sessions, limits.sessions, sessionKey(turn), sticky);
+      sessions.rememberTurn(turn, sticky, nowMs);
       if (sticky.task === 'edit') records.get(sticky.backend)?.giveEdits(turnKey(turn), nowMs);
     },
     rememberToolUse(id, backend, tool) {
@@ -63,11 +102,75 @@ export function createMemory(limits: MemoryLimits = LIMITS): Memory {
         if (result !== 'declined') recordOf(backend).count(result, nowMs);
       }
     },
-    observe(outcome, nowMs) {
+    began: (backend, flight, nowMs) => servers.of(backend).began(flight, nowMs),
+    landed: (backend, id) => servers.of(backend).landed(id),
+    met: (backend, server, nowMs) => servers.of(backend).met(server, nowMs),
+    observe(observation, nowMs) {
+      const { backend, edits = [], purpose, turn } = observation;
+      for (const result of edits) recordOf(backend).count(result, nowMs);
+      if (purpose !== 'catch-up') habits.observe(observation);
+      if (turn !== undefined && purpose === 'catch-up') sessions.noteCatchUp(turn);
+      if (turn !== undefined && purpose !== 'catch-up') sessions.noteEnd(turn, nowMs);
+      return servers.of(backend).observe(observation, nowMs);
+    },
+    observeOutcome(outcome, nowMs) {
       for (const backend of brokenEdits(outcome)) recordOf(backend).count('failed', nowMs);
     },
     editsFailing: (backend, turn, nowMs) => records.get(backend)?.failing(turnKey(turn), nowMs),
+    unsteady: (backend, nowMs) => servers.of(backend).unsteady(nowMs),
+    toJSON: () => ({ servers: servers.toJSON(), habits: habits.toJSON() }),
   };
+}
+
+type State = {
+  readonly servers: Servers;
+  readonly sessions: Sessions;
+  readonly habits: Habits;
+  readonly recordOf: (backend: BackendName) => EditRecord;
+};
+
+function knowledgeOf({ servers, sessions, habits, recordOf }: State): Knowledge {
+  return {
+    match: (backend, chain, nowMs) => servers.of(backend).match(chain, nowMs),
+    keeps: (backend, when) => servers.of(backend)[when === 'now' ? 'keeps' : 'keepsLater'],
+    speed: (backend) => servers.of(backend).speed,
+    queueSeconds: (backend, nowMs) => servers.of(backend).queueSeconds(nowMs),
+    editFailureShare: (backend, when) =>
+      recordOf(backend).failureShare(
+        when === 'now' ? priorFailures(backend, servers.of(backend)) : USUAL_FAILURES,
+      ),
+    habits,
+    get catchUpShare() {
+      return sessions.catchUpShare;
+    },
+  };
+}
+
+type Servers = { of(backend: BackendName): ServerBelief; toJSON(): unknown };
+
+function createServers(saved: unknown): Servers {
+  const known = fieldsOf(saved);
+  const servers = new Map<BackendName, ServerBelief>();
+  return {
+    of(backend) {
+      const server = servers.get(backend) ?? createServerBelief(known[backend]);
+      servers.set(backend, server);
+      return server;
+    },
+    // A backend that nothing was sent to today keeps what was learned of it.
+    toJSON: () => ({
+      ...known,
+      ...Object.fromEntries([...servers].map(([name, server]) => [name, server.toJSON()])),
+    }),
+  };
+}
+
+const USUAL_FAILURES = 0.05;
+
+/** mlx_lm.server reads tool calls out of free text; the others constrain or repair them. */
+function priorFailures(backend: BackendName, { flavour }: ServerBelief): number {
+  const isMlx = flavour === 'mlx-lm' || (flavour === 'other' && backend === 'mlx-lm');
+  return isMlx ? 0.3 : USUAL_FAILURES;
 }
 
 // A broken call never reaches the client, so its tool's name is not told: on an edit turn it is taken for an edit.
@@ -77,22 +180,4 @@ function brokenEdits({ classification, attempts, ending, answeredBy }: Outcome):
   const isLast = ending.result === 'failed' && ending.fault === 'bad-tool-call';
   // The last attempt may stand among the attempts as well: one break is one break.
   return isLast && attempts.at(-1)?.backend !== answeredBy ? [...left, answeredBy] : left;
-}
-
-// Moves the key to the young end: a Map iterates in the order of insertion.
-function keep<Value>(map: Map<string, Value>, limit: number, key: string, value: Value): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size <= limit) return;
-  const [oldest] = map.keys();
-  if (oldest !== undefined) map.delete(oldest);
-}
-
-// A subagent runs beside its session's main conversation and has a prompt of its own.
-function sessionKey({ sessionId, agentId }: TurnName): string {
-  return JSON.stringify([sessionId ?? null, agentId ?? null]);
-}
-
-function turnKey({ sessionId, agentId, turnId }: TurnName): string {
-  return JSON.stringify([sessionId ?? null, agentId ?? null, turnId]);
 }

@@ -45,6 +45,9 @@ export type Attempt = {
   readonly durationMs: number;
 };
 
+/** What spoke for the task, as a name and a figure: never a word of the prompt. */
+export type Signal = { readonly name: string; readonly value: number };
+
 export type Outcome = {
   readonly requestId: string;
   /** Unix epoch, milliseconds. */
@@ -63,10 +66,17 @@ export type Outcome = {
   readonly clientVersion?: string;
   readonly classification?: Classification;
   readonly decision?: Decision;
+  /** The strongest first. */
+  readonly signals?: readonly Signal[];
   readonly attempts: readonly Attempt[];
   readonly queueMs?: number;
   /** From the request's arrival to the first content delta. */
   readonly ttftMs?: number;
+  /**
+   * From the request's arrival to the first token that the backend is known to have written. The same as `ttftMs` for
+   * a text; a tool call is held back until it is whole.
+   */
+  readonly firstTokenMs?: number;
   /** Time the daemon itself took before it opened the backend. */
   readonly overheadMs?: number;
   readonly outputTokens?: number;

@@ -12,7 +12,14 @@ export type ToolResult = 'ok' | 'failed' | 'declined';
 /** `result` is absent while none has come back. */
 export type ToolRun = { readonly id: string; readonly name: string; readonly result?: ToolResult };
 /** What an earlier prompt of the session led to. */
-export type EarlierTurn = { readonly edited: boolean; readonly toolCalls: number };
+export type EarlierTurn = {
+  readonly edited: boolean;
+  readonly toolCalls: number;
+  /** Their names, each once, the one used last at the end: the last 8. */
+  readonly tools?: readonly string[];
+  /** Tool calls that failed or were declined. */
+  readonly failedCalls?: number;
+};
 
 export type TurnEvidence = {
   readonly sessionId?: string;
@@ -35,8 +42,10 @@ export type TurnEvidence = {
 };
 
 const EDIT_TOOLS: ReadonlySet<string> = new Set(['Edit', 'Write', 'MultiEdit', 'NotebookEdit']);
-const MAX_TOOL_RUNS = 200;
-const MAX_EARLIER_TURNS = 20;
+/** How much evidence is kept, so that a long session costs no more than a short one. */
+export const MAX_TOOL_RUNS = 200;
+export const MAX_EARLIER_TURNS = 20;
+const MAX_EARLIER_TOOLS = 8;
 const RESULT_CHARS = 400;
 const PLAN_ON = 'Plan mode is active';
 const PLAN_OFF = 'Exited Plan Mode';
@@ -45,6 +54,20 @@ const DECLINED = ["doesn't want to proceed with this tool use", "haven't granted
 /** True for the tools that change files through the client. Shell commands are not among them. */
 export function isEditTool(name: string): boolean {
   return EDIT_TOOLS.has(name);
+}
+
+/** A finished turn, from all of its tool calls. */
+export function earlierTurn(toolRuns: readonly ToolRun[]): EarlierTurn {
+  const names = new Set<string>();
+  for (const { name } of toolRuns.toReversed()) {
+    if (names.size < MAX_EARLIER_TOOLS) names.add(name);
+  }
+  return {
+    edited: toolRuns.some((run) => isEditTool(run.name)),
+    toolCalls: toolRuns.length,
+    tools: [...names].reverse(),
+    failedCalls: toolRuns.filter(({ result }) => result === 'failed' || result === 'declined').length,
+  };
 }
 
 /** Reads the request once, front to back. Never throws; bounded by the size of the request. */
@@ -101,8 +124,7 @@ function readUser(history: History, message: WireMessage): void {
 
 function openTurn(history: History, prompt: string): void {
   if (history.promptCount > 0) {
-    const edited = history.toolRuns.some((run) => isEditTool(run.name));
-    history.earlierTurns.push({ edited, toolCalls: history.toolRuns.length });
+    history.earlierTurns.push(earlierTurn(history.toolRuns.map((run) => withResult(run, history.results))));
   }
   history.promptText = prompt;
   history.promptCount += 1;

@@ -2,6 +2,7 @@
 
 import type { BackendName, Classification, ClassifyReason, DecisionReason, Mode, Task } from './decision.ts';
 import type { Override } from './override.ts';
+import type { Whereabouts } from './sessions.ts';
 
 /** The backend that a turn is on already, and the task it was chosen for. */
 export type Sticky = { readonly backend: BackendName; readonly task: Task };
@@ -15,6 +16,8 @@ export type Wish = {
   readonly others: 'only' | 'may-answer';
   /** Next best: the backend that holds this turn's prompt already. */
   readonly thenBackend?: BackendName;
+  /** Found by the bill, which has failing edits in it already. */
+  readonly priced?: true;
 };
 
 export type WishInput = {
@@ -24,11 +27,24 @@ export type WishInput = {
   readonly override?: Override;
   readonly sticky?: Sticky;
   readonly insideToolLoop: boolean;
+  /** Where the conversation was last. */
+  readonly last?: Whereabouts;
 };
 
 /** An override outranks the mode, a fixed mode outranks the turn, and the turn outranks the task. */
 export function wishFor(input: WishInput): Wish {
-  return byOverride(input) ?? byFixedMode(input) ?? byTurn(input) ?? byTask(input);
+  return byName(input) ?? byTurn(input) ?? byTask(input);
+}
+
+/** What a person has asked for, if anything: nothing is bargained about it. */
+export function byName(input: WishInput): Wish | undefined {
+  return byOverride(input) ?? byFixedMode(input);
+}
+
+/** The turn has begun to edit on a backend that was chosen for analysis. */
+export function crossesToEdit({ sticky, classification, routes }: WishInput): boolean {
+  if (sticky === undefined || sticky.task !== 'analysis') return false;
+  return isSeenToEdit(classification) && sticky.backend !== routes.edit;
 }
 
 // A backend that is named is meant: another model's answer in its place would be taken for its own. A route
@@ -56,6 +72,7 @@ function byFixedMode({ mode }: WishInput): Wish | undefined {
     }
     case 'auto':
     case 'task':
+    case 'shadow':
       return undefined;
     default:
       return mode satisfies never;
@@ -64,11 +81,11 @@ function byFixedMode({ mode }: WishInput): Wish | undefined {
 
 // A turn stays where its prompt is warm. It leaves once, when it is seen to edit on a backend that was chosen
 // for analysis: from then on its task is edit, and it does not come back.
-function byTurn({ sticky, classification, routes, insideToolLoop }: WishInput): Wish | undefined {
+export function byTurn(input: WishInput): Wish | undefined {
+  const { sticky, routes, insideToolLoop } = input;
   if (sticky === undefined) return undefined;
   const { backend } = sticky;
-  const crosses = sticky.task === 'analysis' && isSeenToEdit(classification) && backend !== routes.edit;
-  if (crosses) {
+  if (crossesToEdit(input)) {
     const detail = `The turn has begun to edit and moves from ${backend} to ${routes.edit}.`;
     return {
       backend: routes.edit,
@@ -83,7 +100,7 @@ function byTurn({ sticky, classification, routes, insideToolLoop }: WishInput): 
     : { backend, reason: 'sticky-turn', detail: `This turn is on ${backend}.`, others: 'may-answer' };
 }
 
-function byTask({ classification, routes }: WishInput): Wish {
+export function byTask({ classification, routes }: WishInput): Wish {
   const { task } = classification;
   const detail = `${task === 'edit' ? 'Editing' : 'Analysis'} goes to ${routes[task]}.`;
   return { backend: routes[task], reason: 'task', detail, others: 'may-answer' };
@@ -92,6 +109,6 @@ function byTask({ classification, routes }: WishInput): Wish {
 // Words alone do not move a turn: they were known when it began.
 const SEEN_TO_EDIT: ReadonlySet<ClassifyReason> = new Set(['edit-tool-used', 'plan-approved']);
 
-function isSeenToEdit({ task, reason }: Classification): boolean {
+export function isSeenToEdit({ task, reason }: Classification): boolean {
   return task === 'edit' && SEEN_TO_EDIT.has(reason);
 }

@@ -56,6 +56,7 @@ function requestRow(outcome: Outcome, daemonId: string): RequestRow {
     ...UNKNOWN,
     ...callerColumns(outcome),
     ...decisionColumns(outcome),
+    ...predictionColumns(outcome.decision),
     ...endingColumns(outcome.ending),
     ...cacheColumns(outcome.cache),
     request_id: outcome.requestId,
@@ -75,6 +76,8 @@ function requestRow(outcome: Outcome, daemonId: string): RequestRow {
     tool_calls: outcome.toolCalls.length,
     invalid_tool_calls: count(outcome.invalidToolCalls),
     bytes_out: count(outcome.bytesOut),
+    first_token_ms: measure(outcome.firstTokenMs),
+    signals: json(outcome.signals),
     message: text(outcome.message),
   };
 }
@@ -122,6 +125,12 @@ const UNKNOWN = {
   tool_calls: null,
   invalid_tool_calls: null,
   bytes_out: null,
+  predicted_ttft_ms: null,
+  first_token_ms: null,
+  predicted: null,
+  alternatives: null,
+  shadow: null,
+  signals: null,
   message: null,
 } as const satisfies Partial<RequestRow>;
 
@@ -148,6 +157,15 @@ function decisionColumns({ classification, decision }: Outcome) {
     decision_reason: decision?.reason ?? null,
     decision_detail: text(decision?.detail),
     passed_over: passedOver.length === 0 ? null : JSON.stringify(passedOver),
+  };
+}
+
+function predictionColumns(decision: Outcome['decision']) {
+  return {
+    predicted_ttft_ms: measure(decision?.predicted && decision.predicted.ttftSeconds * 1000),
+    predicted: json(decision?.predicted),
+    alternatives: json(decision?.alternatives),
+    shadow: json(decision?.shadow),
   };
 }
 
@@ -196,6 +214,16 @@ function flag(value: boolean): 0 | 1 {
 
 function text(value: string | undefined): string | null {
   return value === undefined ? null : value.slice(0, LONGEST_TEXT);
+}
+
+/** Three decimals are milliseconds: more would only fill the file. */
+function json(value: unknown): string | null {
+  const isEmpty = value === undefined || (Array.isArray(value) && value.length === 0);
+  return isEmpty ? null : JSON.stringify(value, threeDecimals);
+}
+
+function threeDecimals(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toFixed(3)) : value;
 }
 
 function measure(value: number | undefined): number | null {

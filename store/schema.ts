@@ -53,6 +53,18 @@ export type RequestsTable = {
   readonly invalid_tool_calls: number | null;
   readonly bytes_in: number | null;
   readonly bytes_out: number | null;
+  /** From arrival to first token, as it was expected of the backend that was chosen. */
+  readonly predicted_ttft_ms: number | null;
+  /** From arrival to the first token that the backend is known to have written. */
+  readonly first_token_ms: number | null;
+  /** JSON of Cost: the chosen backend's. */
+  readonly predicted: string | null;
+  /** JSON of Cost[]: those of the others. */
+  readonly alternatives: string | null;
+  /** JSON of ShadowChoice. */
+  readonly shadow: string | null;
+  /** JSON of Signal[]. */
+  readonly signals: string | null;
   readonly message: string | null;
 };
 

@@ -21,6 +21,8 @@ export type CountedSegment = { readonly hash: string; readonly text: string };
 export type TokenEstimator = {
   /** Tokens of the whole prompt, at least 1. */
   estimate(model: string, segments: readonly CountedSegment[]): number;
+  /** Tokens of each segment alone: they add up to the whole prompt, but for rounding. */
+  estimateEach(model: string, segments: readonly CountedSegment[]): readonly number[];
   /** What the model reported for exactly these segments: the whole prompt, cached part included. */
   learn(model: string, segments: readonly CountedSegment[], promptTokens: number): void;
   /** What was learned, to be given to `createTokenEstimator` after a restart. */
@@ -38,8 +40,13 @@ type SavedModel = {
   readonly fronts: readonly string[];
 };
 
-/** `front` is absent where its tokens are among the known ones. */
-type Split = { readonly knownTokens: number; readonly front?: Counted; readonly rest: readonly number[] };
+/** `front` is absent where its tokens are among the known ones: those of the first `knownSegments`. */
+type Split = {
+  readonly knownSegments: number;
+  readonly knownTokens: number;
+  readonly front?: Counted;
+  readonly rest: readonly number[];
+};
 type Counted = { readonly key: string; readonly counts: readonly number[] };
 /** `fronts[i]` names the front that slot i stands for. */
 type Learned = { weights: number[]; covariance: number[][]; fronts: string[] };
@@ -73,9 +80,10 @@ export function createTokenEstimator(saved?: unknown): TokenEstimator {
     const front = chain[FRONT_SEGMENTS - 1];
     if (at >= 0 || front === undefined) {
       const knownTokens = at < 0 ? 0 : (reports.get(chain[at] ?? '') ?? 0);
-      return { knownTokens, rest: featuresOf(segments.slice(at + 1)) };
+      return { knownSegments: at + 1, knownTokens, rest: featuresOf(segments.slice(at + 1)) };
     }
     return {
+      knownSegments: 0,
       knownTokens: 0,
       front: { key: front, counts: featuresOf(segments.slice(0, FRONT_SEGMENTS)) },
       rest: featuresOf(segments.slice(FRONT_SEGMENTS)),
@@ -87,6 +95,17 @@ export function createTokenEstimator(saved?: unknown): TokenEstimator {
       const learned = models.get(model) ?? unlearned();
       const { knownTokens, ...added } = split(chainOf(model, segments), segments);
       return Math.max(1, Math.round(knownTokens + dot(features(added, learned), learned.weights)));
+    },
+    estimateEach(model, segments) {
+      const learned = models.get(model) ?? unlearned();
+      const tokens = segments.map((segment) => dot(featuresOf([segment]), learned.weights));
+      const { knownSegments, knownTokens, front } = split(chainOf(model, segments), segments);
+      // What is known of a beginning as a whole is shared out among its segments.
+      const shared = front ? FRONT_SEGMENTS : knownSegments;
+      const told = front ? dot(features({ front, rest: NOTHING }, learned), learned.weights) : knownTokens;
+      const estimated = sum(tokens.slice(0, shared));
+      const correction = estimated > 0 ? told / estimated : 1;
+      return tokens.map((count, at) => (at < shared ? count * correction : count));
     },
     learn(model, segments, promptTokens) {
       if (segments.length === 0 || !(promptTokens > 0) || !Number.isFinite(promptTokens)) return;
@@ -190,7 +209,9 @@ function leastKnownSlot({ covariance }: Learned): number {
   return variances.indexOf(Math.max(...variances));
 }
 
-function features({ front, rest }: Omit<Split, 'knownTokens'>, { fronts }: Learned): readonly number[] {
+const NOTHING = TEXT_CLASSES.map(() => 0);
+
+function features({ front, rest }: Pick<Split, 'front' | 'rest'>, { fronts }: Learned): readonly number[] {
   const slots = Array.from({ length: FRONTS }, (_, at) =>
     Number(front !== undefined && fronts[at] === front.key),
   );
@@ -209,7 +230,7 @@ const BELIEVED = 3;
 const FORGET = 0.0005;
 
 /** One step of the filter: these counts came to so many tokens. */
-function update(learned: Learned, added: Omit<Split, 'knownTokens'>, tokens: number): void {
+function update(learned: Learned, added: Pick<Split, 'front' | 'rest'>, tokens: number): void {
   if (tokens < TEMPLATE_NOISE) return;
   // By the token, so that an error of 5 % weighs the same in a short text and in a long one.
   const counts = features(added, learned).map((count) => count / tokens);
@@ -229,6 +250,10 @@ function update(learned: Learned, added: Omit<Split, 'knownTokens'>, tokens: num
       return known * (1 - FORGET) + priorCovariance(i, j) * FORGET;
     }),
   );
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 function dot(a: readonly number[], b: readonly number[]): number {

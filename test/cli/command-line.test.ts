@@ -82,7 +82,7 @@ describe('config', () => {
     assert.equal(code, 1);
     assert.equal(
       stderr,
-      `anyclaude: "mode" in ${path} is "warm", but it must be one of auto, task, mlx-lm, lmstudio, claude.\n`,
+      `anyclaude: "mode" in ${path} is "warm", but it must be one of auto, task, shadow, mlx-lm, lmstudio, claude.\n`,
     );
   });
 });

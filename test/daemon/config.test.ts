@@ -143,7 +143,7 @@ const WRONG: readonly (Sources & { readonly says: string | RegExp; readonly sour
   },
   {
     flags: { mode: 'atuo' },
-    says: '--mode is "atuo", but it must be one of auto, task, mlx-lm, lmstudio, claude.',
+    says: '--mode is "atuo", but it must be one of auto, task, shadow, mlx-lm, lmstudio, claude.',
     source: 'flag',
   },
   {
@@ -219,7 +219,7 @@ const WRONG: readonly (Sources & { readonly says: string | RegExp; readonly sour
   {
     file: file({ backends: { lmstudio: null }, routes: { edit: 'mlx-lm' } }),
     env: { ANYCLAUDE_MODE: 'lmstudio' },
-    says: 'ANYCLAUDE_MODE is "lmstudio", but it must be auto, task, claude or a backend that exists.',
+    says: 'ANYCLAUDE_MODE is "lmstudio", but it must be auto, task, shadow, claude or a backend that exists.',
     source: 'environment',
   },
   {
@@ -269,7 +269,7 @@ describe('the JSON Schema of config.json', () => {
 
   it('describes every setting and names its default', () => {
     assert.equal(schema.properties.port.default, 4784);
-    assert.deepEqual(schema.properties.mode.enum, ['auto', 'task', 'mlx-lm', 'lmstudio', 'claude']);
+    assert.deepEqual(schema.properties.mode.enum, ['auto', 'task', 'shadow', 'mlx-lm', 'lmstudio', 'claude']);
     assert.equal(schema.additionalProperties, false);
     for (const [name, property] of Object.entries<{ description?: string; properties?: object }>(
       schema.properties,

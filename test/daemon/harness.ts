@@ -67,6 +67,7 @@ export async function startHarness(
     version: '0.0.0',
     backends: ['mlx-lm', 'lmstudio'],
     claudeBackend: 'claude',
+    classifier: 'trained',
     gauges: () => [],
     store: () => ({ queued: 0, written: 0, dropped: 0 }),
   });
@@ -89,7 +90,7 @@ export async function startHarness(
     record: (outcome) => {
       outcomes.push(outcome);
       metrics.observe(outcome);
-      deps.memory.observe(outcome, Date.now());
+      deps.memory.observeOutcome(outcome, Date.now());
       for (const wake of waiting.splice(0)) wake();
     },
     note: (sentence) => notes.add(sentence),

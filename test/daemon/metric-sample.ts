@@ -35,6 +35,7 @@ export function metrics(gauges?: () => readonly BackendGauges[]): Metrics {
     version: '1.2.3',
     backends: ['mlx-lm', 'lmstudio'],
     claudeBackend: 'claude',
+    classifier: 'trained',
     gauges:
       gauges ??
       (() => [

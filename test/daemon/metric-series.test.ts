@@ -18,6 +18,7 @@ function fullMetrics(): Metrics {
     version: '1.2.3',
     backends: EIGHT,
     claudeBackend: 'claude',
+    classifier: 'trained',
     gauges: () =>
       EIGHT.map((name) => ({
         name,

@@ -27,7 +27,7 @@ test('a question is answered by the analysis backend, and the reply says so', as
   assert.equal(reply.status, 200);
   assert.equal(reply.headers.get('x-anyclaude-backend'), 'mlx-lm');
   assert.equal(reply.headers.get('x-anyclaude-task'), 'analysis');
-  assert.equal(reply.headers.get('x-anyclaude-reason'), 'task');
+  assert.equal(reply.headers.get('x-anyclaude-reason'), 'follows-task');
   assert.equal(reply.headers.get('x-anyclaude-request-id'), 'req_1');
   assert.match(await reply.text(), /It returns a number/);
   const outcome = await h.outcome();

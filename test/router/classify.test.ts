@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { classify } from '../../router/classify.ts';
+import { classify, explainClassification, SHIPPED } from '../../router/classify.ts';
 import { CLASSIFY_REASONS, type ClassifyReason, type Task } from '../../router/decision.ts';
 import type { EarlierTurn, TurnEvidence } from '../../router/turn.ts';
 
 const edited: EarlierTurn = { edited: true, toolCalls: 3 };
 const looked: EarlierTurn = { edited: false, toolCalls: 3 };
+const talked: EarlierTurn = { edited: false, toolCalls: 0 };
+
+const CERTAIN: ReadonlySet<ClassifyReason> = new Set([
+  'subagent-type',
+  'plan-mode',
+  'compaction',
+  'edit-tool-used',
+  'plan-approved',
+]);
 
 function evidence(more: Partial<TurnEvidence> = {}): TurnEvidence {
   return {
@@ -20,6 +29,8 @@ function evidence(more: Partial<TurnEvidence> = {}): TurnEvidence {
     ...more,
   };
 }
+
+const RULES_ONLY = { refused: 'for this test' };
 
 const run = (name: string, result: 'ok' | 'declined' = 'ok') => ({ id: 'x', name, result });
 
@@ -106,8 +117,41 @@ const table: readonly (readonly [string, Partial<TurnEvidence>, Task, ClassifyRe
   ['no prompt at all', {}, 'edit', 'default'],
 ];
 
-describe('classify', () => {
+describe('classify without weights', () => {
   for (const [name, more, task, reason] of table) {
+    it(`takes ${name} for ${task} by ${reason}`, () => {
+      const { task: got, reason: why } = classify(evidence(more), undefined, RULES_ONLY);
+      assert.deepEqual({ task: got, reason: why }, { task, reason });
+    });
+  }
+
+  it('is surer of an edit where the session has just edited', () => {
+    const after = (turn: EarlierTurn) =>
+      classify(evidence({ promptText: 'Fix the spout', earlierTurns: [turn] }), undefined, RULES_ONLY)
+        .probability;
+    assert.ok(after(edited) > after(looked));
+  });
+});
+
+const trained: readonly (readonly [string, Partial<TurnEvidence>, Task, ClassifyReason])[] = [
+  ['an order', { promptText: 'Fix the failing test, please' }, 'edit', 'model-words'],
+  ['a question', { promptText: 'Why does the spout drip?' }, 'analysis', 'model-words'],
+  ['a commit', { promptText: 'commit this', earlierTurns: [edited] }, 'analysis', 'model-words'],
+  ['no prompt after talk', { earlierTurns: [talked, talked] }, 'analysis', 'model-context'],
+  [
+    'a question that only led to reading',
+    { promptText: 'Why does it drip?', toolRuns: [run('Read')], insideToolLoop: true },
+    'analysis',
+    'model-progress',
+  ],
+];
+
+describe('classify', () => {
+  it('has accepted the weights that are shipped', () => {
+    assert.equal('refused' in SHIPPED ? SHIPPED.refused : undefined, undefined);
+  });
+
+  for (const [name, more, task, reason] of trained) {
     it(`takes ${name} for ${task} by ${reason}`, () => {
       const { task: got, reason: why } = classify(evidence(more));
       assert.deepEqual({ task: got, reason: why }, { task, reason });
@@ -115,19 +159,51 @@ describe('classify', () => {
   }
 
   it('has a case for every reason', () => {
-    const tested = new Set([...table.map(([, , , reason]) => reason), 'override']);
-    assert.deepEqual([...tested].sort(), [...CLASSIFY_REASONS].sort());
+    const tested = new Set([...table, ...trained].map(([, , , reason]) => reason));
+    assert.deepEqual([...tested.add('override')].sort(), [...CLASSIFY_REASONS].sort());
+  });
+
+  it('is as certain with weights as without where no guess is needed', () => {
+    for (const [, more, , reason] of table) {
+      if (!CERTAIN.has(reason)) continue;
+      assert.deepEqual(classify(evidence(more)), classify(evidence(more), undefined, RULES_ONLY));
+    }
+  });
+
+  it('goes by what the session did where nobody knows the words', () => {
+    for (const promptText of ['ğöçüş ızlürt', '壺はどこ', 'чайник течёт', 'xqzv kjwq', 'ضع الإبريق هنا']) {
+      const after = (earlierTurns: readonly EarlierTurn[]) => {
+        const { task, probability } = classify(evidence({ promptText, earlierTurns }));
+        return task === 'edit' ? probability : 1 - probability;
+      };
+      assert.ok(after([edited, edited]) > after([talked, talked]) + 0.15, promptText);
+    }
+  });
+
+  it('names the signals that weighed most, strongest first', () => {
+    const { signals, classification } = explainClassification(evidence({ promptText: 'Why does it drip?' }));
+    assert.equal(classification.task, 'analysis');
+    const strengths = signals.map(({ logOdds }) => Math.abs(logOdds));
+    assert.ok(strengths.length > 3);
+    assert.deepEqual(
+      strengths,
+      strengths.toSorted((a, b) => b - a),
+    );
+    assert.ok(
+      signals.some(({ name, logOdds }) => name.startsWith('rule question-words') && logOdds < 0),
+      JSON.stringify(signals),
+    );
+  });
+
+  it('has no trained signals to name where a rule was certain', () => {
+    const seen = evidence({ promptText: 'Fix it', planMode: true });
+    assert.deepEqual(explainClassification(seen).signals, []);
+    assert.deepEqual(explainClassification(evidence(), undefined, RULES_ONLY).signals, []);
   });
 
   it('obeys an override against everything it sees', () => {
     const seen = evidence({ planMode: true, agentType: 'Explore' });
     assert.deepEqual(classify(seen, 'edit'), { task: 'edit', probability: 1, reason: 'override' });
-  });
-
-  it('is surer of an edit where the session has just edited', () => {
-    const after = (turn: EarlierTurn) =>
-      classify(evidence({ promptText: 'Fix the spout', earlierTurns: [turn] })).probability;
-    assert.ok(after(edited) > after(looked));
   });
 
   it('gives the same verdict twice, and believes in it at least by half, for any text', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Candidate } from '../../router/candidate.ts';
+import type { Cost } from '../../router/cost.ts';
 import { type DecideInput, decide } from '../../router/decide.ts';
 import { DECISION_REASONS, type Decision, type Refusal, type Task } from '../../router/decision.ts';
 import type { Override } from '../../router/override.ts';
@@ -33,6 +34,14 @@ const seenToEdit = { task: 'edit', probability: 0.99, reason: 'edit-tool-used' }
 const onMlx: Sticky = { backend: 'mlx-lm', task: 'analysis' };
 const down = { state: 'down', lastError: 'connection refused' } as const;
 const failing = { editsFailing: '5 of its last 20 edits failed' };
+
+function cost(backend: string, seconds: number, more: Partial<Cost> = {}): Cost {
+  const parts = { queue: 0, load: 0, prefill: seconds, decode: 0, quality: 0, preference: 0, future: 0 };
+  return { backend, seconds, parts, ttftSeconds: seconds, sigma: 0.1, matchedTokens: 0, warm: 0, ...more };
+}
+const costs = (mlxS: number, lmstudioS: number) => [cost('mlx-lm', mlxS), cost('lmstudio', lmstudioS)];
+const last = (backend: string, idleMs = 1000) => ({ backend, dwellMs: 60_000, idleMs });
+const swamped = cost('mlx-lm', 60, { parts: { ...cost('mlx-lm', 50).parts, queue: 40 } });
 
 type Row = readonly [string, Partial<DecideInput>, readonly string[], Decision['reason']];
 
@@ -256,6 +265,87 @@ const table: readonly Row[] = [
     ['mlx-lm'],
     'only-backend',
   ],
+  ['the bill agrees with the task', { costs: costs(2, 3) }, ['mlx-lm', 'lmstudio'], 'follows-task'],
+  [
+    'a difference within the margin is none',
+    { costs: costs(3, 2.1) },
+    ['mlx-lm', 'lmstudio'],
+    'follows-task',
+  ],
+  [
+    'a difference within the doubt is none',
+    { costs: [cost('mlx-lm', 40, { sigma: 60 }), cost('lmstudio', 20)] },
+    ['mlx-lm', 'lmstudio'],
+    'follows-task',
+  ],
+  [
+    'a conversation stays where it is warm',
+    { costs: costs(60, 2), last: last('lmstudio') },
+    ['lmstudio', 'mlx-lm'],
+    'stay-warm',
+  ],
+  ['a new conversation goes where it is cheaper', { costs: costs(60, 2) }, ['lmstudio', 'mlx-lm'], 'cheaper'],
+  [
+    'mode task does not ask for the bill',
+    { mode: 'task', costs: costs(60, 2) },
+    ['mlx-lm', 'lmstudio'],
+    'task',
+  ],
+  ['mode shadow acts like task', { mode: 'shadow', costs: costs(60, 2) }, ['mlx-lm', 'lmstudio'], 'task'],
+  [
+    'a tool loop stays whatever the bill',
+    { costs: costs(60, 2), sticky: onMlx, insideToolLoop: true, last: last('mlx-lm') },
+    ['mlx-lm', 'lmstudio'],
+    'tool-loop',
+  ],
+  [
+    'a tool loop that has slept for five minutes may leave',
+    { costs: costs(60, 2), sticky: onMlx, insideToolLoop: true, last: last('mlx-lm', 300_000) },
+    ['lmstudio', 'mlx-lm'],
+    'cheaper',
+  ],
+  [
+    'a turn crosses to edit where that is worth it',
+    { costs: costs(60, 2), sticky: onMlx, insideToolLoop: true, classification: seenToEdit },
+    ['lmstudio', 'mlx-lm'],
+    'crossed-to-edit',
+  ],
+  [
+    'a turn that begins to edit stays where crossing costs more',
+    { costs: costs(10, 60), sticky: onMlx, insideToolLoop: true, classification: seenToEdit },
+    ['mlx-lm', 'lmstudio'],
+    'stay-warm',
+  ],
+  [
+    'a swamped backend lets a turn go that is in no tool loop',
+    { costs: [swamped, cost('lmstudio', 5)], sticky: onMlx, last: last('mlx-lm') },
+    ['lmstudio', 'mlx-lm'],
+    'cheaper',
+  ],
+  [
+    'a swamped backend keeps a tool loop',
+    { costs: [swamped, cost('lmstudio', 5)], sticky: onMlx, insideToolLoop: true, last: last('mlx-lm') },
+    ['mlx-lm', 'lmstudio'],
+    'tool-loop',
+  ],
+  [
+    'a backend that comes and goes is passed over',
+    { costs: costs(2, 3), candidates: [candidate('mlx-lm', { unsteady: 'it was lost twice' }), lmstudio] },
+    ['lmstudio', 'mlx-lm'],
+    'unsteady',
+  ],
+  [
+    'an override outranks the bill',
+    { costs: costs(60, 2), override: { route: 'analysis' } },
+    ['mlx-lm', 'lmstudio'],
+    'override',
+  ],
+  [
+    'a backend that is down is left, however cheap',
+    { costs: costs(1, 60), candidates: [candidate('mlx-lm', down), lmstudio] },
+    ['lmstudio'],
+    'backend-down',
+  ],
   [
     'a web search goes only to the cloud',
     { kind: 'web-search', allowCloud: true, candidates: [mlx, claude] },
@@ -279,6 +369,20 @@ describe('decide', () => {
   it('has a case for every reason', () => {
     const tested = new Set(table.map(([, , , reason]) => reason));
     assert.deepEqual([...tested].sort(), [...DECISION_REASONS].sort());
+  });
+
+  it('has the bill of every choice in it, whatever the mode', () => {
+    for (const mode of ['auto', 'task', 'lmstudio'] as const) {
+      const decision = decided(decide(input({ mode, costs: costs(2, 3) })));
+      assert.equal(decision.predicted?.backend, decision.targets[0].backend);
+      assert.equal(decision.alternatives?.length, mode === 'lmstudio' ? 0 : 1);
+    }
+  });
+
+  it('says in mode shadow what auto would have done', () => {
+    const decision = decided(decide(input({ mode: 'shadow', costs: costs(60, 2) })));
+    assert.deepEqual([decision.shadow?.backend, decision.shadow?.reason], ['lmstudio', 'cheaper']);
+    assert.equal(decided(decide(input({ mode: 'auto', costs: costs(60, 2) }))).shadow, undefined);
   });
 
   it('asks each target for its own model', () => {

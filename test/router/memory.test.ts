@@ -162,7 +162,7 @@ describe('a tool call that came out broken', () => {
 
   function after(more: Partial<Outcome>, times = 5): string | undefined {
     const memory = createMemory();
-    for (let count = 0; count < times; count += 1) memory.observe(outcome(more), 0);
+    for (let count = 0; count < times; count += 1) memory.observeOutcome(outcome(more), 0);
     return failing(memory, 0);
   }
 

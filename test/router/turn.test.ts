@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { readTurn, type TurnEvidence } from '../../router/turn.ts';
+import { earlierTurn, readTurn, type TurnEvidence } from '../../router/turn.ts';
 import type { Caller } from '../../wire/caller.ts';
 import { parseRequest } from '../../wire/parse.ts';
 import { type MessageBody, type RequestBody, Session } from '../fixture/session.ts';
@@ -143,9 +143,32 @@ describe('what came before a turn', () => {
       .useTools([{ name: 'Write', input: {} }])
       .answer();
     assert.deepEqual(read(session.ask('Thanks.').body()).earlierTurns, [
-      { edited: false, toolCalls: 0 },
-      { edited: true, toolCalls: 2 },
+      { edited: false, toolCalls: 0, tools: [], failedCalls: 0 },
+      { edited: true, toolCalls: 2, tools: ['Read', 'Write'], failedCalls: 0 },
     ]);
+  });
+});
+
+describe('a turn that is over', () => {
+  it('names each tool once, in the order of their last use, and counts what did not succeed', () => {
+    const runs = [
+      { id: '1', name: 'Read', result: 'ok' },
+      { id: '2', name: 'Bash', result: 'failed' },
+      { id: '3', name: 'Read', result: 'declined' },
+      { id: '4', name: 'Grep' },
+    ] as const;
+    assert.deepEqual(earlierTurn(runs), {
+      edited: false,
+      toolCalls: 4,
+      tools: ['Bash', 'Read', 'Grep'],
+      failedCalls: 2,
+    });
+  });
+
+  it('names the last 8 tools of many', () => {
+    const runs = Array.from({ length: 12 }, (_, at) => ({ id: `${at}`, name: `tool${at}` }));
+    const { tools = [] } = earlierTurn(runs);
+    assert.deepEqual([tools.length, tools[0], tools.at(-1)], [8, 'tool4', 'tool11']);
   });
 });
 

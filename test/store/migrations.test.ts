@@ -153,7 +153,7 @@ test('a step that fails half way leaves the schema as it was, and the next start
   const path = join(temporaryFolder(t), 'anyclaude.db');
   const failing = {
     ...MIGRATIONS,
-    '0002-later': {
+    '9999-later': {
       async up(db: Kysely<unknown>) {
         await db.schema.createTable('half').addColumn('id', 'integer').execute();
         throw new Error('power cut');
@@ -177,17 +177,17 @@ test('a database with history is copied before a step changes it, and keeps its 
   assert.ok(first.state === 'open');
   await insert(first.database.db as never, 'requests', COMPLETED);
   await first.database.close();
-  assert.equal(existsSync(`${path}.backup-0001-requests`), false);
+  assert.equal(existsSync(`${path}.backup-0002-predictions`), false);
   const later = {
     up: async (db: Kysely<unknown>) => {
       await db.schema.alterTable('requests').addColumn('later', 'text').execute();
     },
   };
-  const migrations = { ...MIGRATIONS, '0002-later': later };
+  const migrations = { ...MIGRATIONS, '9999-later': later };
   const second = await openDatabase({ path, mode: 'write', nowMs: NOW_MS, migrations });
   assert.ok(second.state === 'open');
   await second.database.close();
-  for (const file of [path, `${path}.backup-0001-requests`]) {
+  for (const file of [path, `${path}.backup-0002-predictions`]) {
     const raw = new Database(file, { readonly: true });
     assert.deepEqual(raw.prepare('select request_id from requests').pluck().all(), ['r-1'], file);
     raw.close();

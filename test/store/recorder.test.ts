@@ -39,7 +39,17 @@ test('an outcome becomes one row that holds all of it', async (t) => {
     { backend: 'lmstudio', fault: 'connect', phase: 'queued', message: 'nothing listens', durationMs: 3 },
     { backend: 'spare', fault: 'loading', phase: 'before-first-token', message: 'loads', durationMs: 4 },
   ] as const;
-  recorder.end(outcome('r-1', { attempts }));
+  const { decision: made } = outcome('r-0');
+  assert.ok(made);
+  const parts = { queue: 0, load: 0, prefill: 0.25, decode: 1, quality: 0, preference: 0, future: 0 };
+  const predicted = {
+    ...{ backend: 'mlx-lm', seconds: 1.25, parts },
+    ...{ ttftSeconds: 0.5, sigma: 0.12345, matchedTokens: 900, warm: 0.9 },
+  };
+  const shadow = { backend: 'lmstudio', reason: 'cheaper', detail: 'warm' } as const;
+  const decision = { ...made, predicted, alternatives: [], shadow };
+  const signals = [{ name: 'context: just edited', value: -0.5 }];
+  recorder.end(outcome('r-1', { attempts, decision, signals, firstTokenMs: 480 }));
   await recorder.flush();
   const [row] = await rowsOf(store);
   assert.deepEqual(row, {
@@ -85,6 +95,12 @@ test('an outcome becomes one row that holds all of it', async (t) => {
     invalid_tool_calls: 0,
     bytes_in: 80_000,
     bytes_out: 4_000,
+    predicted_ttft_ms: 500,
+    first_token_ms: 480,
+    predicted: JSON.stringify({ ...predicted, sigma: 0.123 }),
+    alternatives: null,
+    shadow: '{"backend":"lmstudio","reason":"cheaper","detail":"warm"}',
+    signals: '[{"name":"context: just edited","value":-0.5}]',
     message: null,
   });
   const tried = await store.db.selectFrom('attempts').selectAll().orderBy('n').execute();

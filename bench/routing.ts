@@ -1,0 +1,52 @@
+// How good the router would have been on recorded sessions. `npm run bench:routing -- FILE.jsonl.gz… [--json]`
+//
+//   --json   one JSON object on stdout instead of the tables
+
+import { parseArgs } from 'node:util';
+import { percentile } from './figures.ts';
+import { taskFigures } from './routing/accuracy.ts';
+import { baselines } from './routing/baselines.ts';
+import { prepare } from './routing/prepare.ts';
+import { type BenchResult, toJson, toTables } from './routing/report.ts';
+import { runRows } from './routing/rows.ts';
+import { unseenScorers } from './routing/scorers.ts';
+import { readTraceFiles, type TraceSession } from './routing/trace-file.ts';
+
+process.exitCode = main(process.argv.slice(2));
+
+function main(args: readonly string[]): number {
+  const { values, positionals: files } = parseArgs({
+    args: [...args],
+    options: { json: { type: 'boolean' } },
+    allowPositionals: true,
+  });
+  if (files.length === 0)
+    return fail('Name at least one trace file: npm run bench:routing -- FILE.jsonl.gz…');
+  const { sessions, complaints } = readTraceFiles(files);
+  for (const complaint of complaints) process.stderr.write(`${complaint}\n`);
+  if (!sessions.some(({ events }) => events.some(({ kind }) => kind === 'call'))) {
+    return fail('There is no model call in what could be read: nothing to measure.');
+  }
+  const result = measure(sessions);
+  process.stdout.write(`${values.json ? toJson(result) : toTables(result)}\n`);
+  return 0;
+}
+
+function measure(sessions: readonly TraceSession[]): BenchResult {
+  const { scorerOf, weights } = unseenScorers(sessions);
+  const prepared = prepare(sessions, scorerOf);
+  return {
+    prompts: taskFigures(prepared.prompts),
+    calls: taskFigures(prepared.calls),
+    classifyMsP99: percentile(prepared.classifyMs, 0.99),
+    rows: runRows(prepared.sessions),
+    baselines: baselines(sessions),
+    weights,
+    sessions: sessions.length,
+  };
+}
+
+function fail(why: string): number {
+  process.stderr.write(`${why}\n`);
+  return 1;
+}

@@ -1,0 +1,100 @@
+// A stored request in the shape that `explain` shows. What is not known is null.
+
+import type { Cost } from '../router/cost.ts';
+import type { PassedOver, ShadowChoice } from '../router/decision.ts';
+import type { Signal } from '../router/outcome.ts';
+import type { StoredRequest } from '../store/request.ts';
+
+export type Explained = {
+  readonly requestId: string;
+  readonly startedAt: string;
+  readonly kind: string | null;
+  readonly session: string | null;
+  readonly task: {
+    readonly name: string;
+    readonly probability: number | null;
+    readonly reason: string | null;
+    readonly signals: readonly Signal[];
+  } | null;
+  readonly decision: {
+    readonly backend: string;
+    readonly reason: string;
+    readonly detail: string | null;
+    /** Cheapest first; empty where nothing was priced. */
+    readonly costs: readonly Cost[];
+    readonly passedOver: readonly PassedOver[];
+    readonly shadow: ShadowChoice | null;
+  } | null;
+  readonly outcome: {
+    readonly result: string;
+    readonly answeredBy: string | null;
+    readonly model: string | null;
+    readonly message: string | null;
+    readonly ttftMs: { readonly predicted: number | null; readonly actual: number | null };
+    readonly durationMs: number | null;
+    readonly promptTokens: number | null;
+    readonly cachedTokens: number | null;
+    readonly cacheEvidence: string;
+    readonly outputTokens: number | null;
+    readonly attempts: readonly {
+      readonly backend: string;
+      readonly fault: string;
+      readonly message: string;
+    }[];
+  };
+};
+
+export function readExplained(row: StoredRequest): Explained {
+  return {
+    requestId: row.request_id,
+    startedAt: new Date(row.started_ms).toISOString(),
+    kind: row.kind,
+    session: row.session_id,
+    task: taskOf(row),
+    decision: decisionOf(row),
+    outcome: {
+      result: row.result,
+      answeredBy: row.backend,
+      model: row.model,
+      message: row.message,
+      ttftMs: { predicted: row.predicted_ttft_ms, actual: row.first_token_ms ?? row.ttft_ms },
+      durationMs: row.duration_ms,
+      promptTokens: row.prompt_tokens,
+      cachedTokens: row.cached_tokens,
+      cacheEvidence: row.cache_evidence,
+      outputTokens: row.output_tokens,
+      attempts: row.failedAttempts.map(({ backend, fault, message }) => ({ backend, fault, message })),
+    },
+  };
+}
+
+function taskOf(row: StoredRequest): Explained['task'] {
+  if (row.task === null) return null;
+  return {
+    name: row.task,
+    probability: row.task_probability,
+    reason: row.classify_reason,
+    signals: parsed<readonly Signal[]>(row.signals) ?? [],
+  };
+}
+
+function decisionOf(row: StoredRequest): Explained['decision'] {
+  if (row.decision_reason === null) return null;
+  const predicted = parsed<Cost>(row.predicted);
+  const costs = [...(predicted ? [predicted] : []), ...(parsed<readonly Cost[]>(row.alternatives) ?? [])];
+  const passedOver = parsed<readonly PassedOver[]>(row.passed_over) ?? [];
+  const chosen = predicted?.backend ?? row.failedAttempts[0]?.backend ?? row.backend;
+  return {
+    backend: chosen ?? '',
+    reason: row.decision_reason,
+    detail: row.decision_detail,
+    costs: costs.toSorted((a, b) => a.seconds - b.seconds),
+    passedOver,
+    shadow: parsed<ShadowChoice>(row.shadow) ?? null,
+  };
+}
+
+/** Our own writing, which the database has checked to be JSON. */
+function parsed<Shape>(text: string | null): Shape | undefined {
+  return text === null ? undefined : (JSON.parse(text) as Shape);
+}

@@ -1,0 +1,181 @@
+// How fast one backend is, learned from what it was seen to do.
+//
+// Time to first token is taken for a weighted sum: something fixed, so much for each token that has to be computed,
+// a little for each that is copied from the cache, and more for a token that stands behind many others (attention
+// looks back over all of them). The weights are learned by a Kalman filter in relative error, so that a warm turn of
+// 0.3 s teaches as much as a cold prompt of 30 s, and what one kind of prompt taught helps to predict another.
+// One report moves the weights by at most a few standard deviations; several that all say the same make the filter
+// doubt what it knew, for a server may have been exchanged or slowed down.
+
+import { fieldsOf, isFiniteNumber } from './saved.ts';
+
+export type Work = {
+  /** Prompt tokens that have to be computed. */
+  readonly uncached: number;
+  /** Prompt tokens that are in the cache. */
+  readonly cached: number;
+};
+export type Forecast = { readonly seconds: number; readonly sigma: number };
+
+export type Speed = {
+  /** From the moment the backend has the request to its first token. */
+  ttft(work: Work): Forecast;
+  decodeSeconds(tokens: number): number;
+  learnTtft(work: Work, seconds: number): void;
+  learnDecode(tokens: number, seconds: number): void;
+  /** Standard deviation of what a usual prompt takes, as a share of it: about 1 before anything was seen. */
+  readonly doubt: number;
+  /** Reports of a first token that were learned from. */
+  readonly samples: number;
+  toJSON(): SavedSpeed;
+};
+
+export type SavedSpeed = {
+  readonly weights: readonly number[];
+  readonly covariance: readonly (readonly number[])[];
+  readonly samples: number;
+  readonly decodeLogRate: number;
+  readonly decodeSamples: number;
+};
+
+/** Seconds: fixed, a token computed, a token copied, a token computed behind 10,000 others. */
+const PRIOR_MEAN = [0.1, 1 / 600, 2e-6, 0] as const;
+const PRIOR_SPREAD = [0.3, 1 / 400, 1e-5, 1 / 2000] as const;
+const SIZE = PRIOR_MEAN.length;
+const LOOK_BACK = 10_000;
+
+const TYPICAL: Work = { uncached: 10_000, cached: 20_000 };
+
+/** What one request differs from the next on the same machine, as a share and in seconds. */
+const NOISE_SHARE = 0.1;
+const NOISE_S = 0.03;
+const BELIEVED = 3;
+const FORGET = 0.002;
+/** So many surprises in a row, all to the same side, are no chance. */
+const SURPRISES = 3;
+
+const PRIOR_DECODE_LOG_RATE = Math.log(40);
+const MIN_DECODE_TOKENS = 8;
+const DECODE_GAIN = 0.1;
+const DECODE_STEP = Math.log(2);
+
+export function createSpeed(saved?: unknown): Speed {
+  const restored = readSaved(saved);
+  let weights = restored?.weights ?? PRIOR_MEAN;
+  let covariance = restored?.covariance ?? priorCovariance();
+  let samples = restored?.samples ?? 0;
+  let decodeLogRate = restored?.decodeLogRate ?? PRIOR_DECODE_LOG_RATE;
+  let decodeSamples = restored?.decodeSamples ?? 0;
+  let surprises = 0;
+
+  function ttft(work: Work): Forecast {
+    const features = featuresOf(work);
+    const seconds = Math.max(0.001, dot(features, weights));
+    const known = covariance;
+    return {
+      seconds,
+      // Most who ask want the seconds alone, and this is the dearer half.
+      get sigma() {
+        return Math.sqrt(quadratic(known, features) + (NOISE_SHARE * seconds) ** 2 + NOISE_S ** 2);
+      },
+    };
+  }
+
+  return {
+    ttft,
+    decodeSeconds: (tokens) => tokens / Math.exp(decodeLogRate),
+    learnTtft(work, seconds) {
+      if (!isSample(work, seconds)) return;
+      const features = featuresOf(work).map((feature) => feature / seconds);
+      const spread = covariance.map((row) => dot(row, features));
+      const variance = dot(spread, features) + NOISE_SHARE ** 2 + (NOISE_S / seconds) ** 2;
+      const error = 1 - dot(features, weights);
+      const limit = BELIEVED * Math.sqrt(variance);
+      surprises =
+        Math.abs(error) <= limit
+          ? 0
+          : surprises * error > 0
+            ? surprises + Math.sign(error)
+            : Math.sign(error);
+      const believed = Math.max(-limit, Math.min(limit, error));
+      // Not held above zero one by one: a weight cut off would leave the others with its part of the error.
+      weights = weights.map((weight, at) => weight + ((spread[at] ?? 0) * believed) / variance);
+      covariance = covariance.map((row, i) =>
+        row.map((value, j) => {
+          const known = value - ((spread[i] ?? 0) * (spread[j] ?? 0)) / variance;
+          return known * (1 - FORGET) + (i === j ? priorVariance(i) * FORGET : 0);
+        }),
+      );
+      if (Math.abs(surprises) >= SURPRISES) {
+        covariance = priorCovariance();
+        surprises = 0;
+      }
+      samples += 1;
+    },
+    learnDecode(tokens, seconds) {
+      if (!(tokens >= MIN_DECODE_TOKENS) || !(seconds > 0) || !Number.isFinite(seconds)) return;
+      const gain = Math.max(DECODE_GAIN, 1 / (decodeSamples + 1));
+      const step = Math.log(tokens / seconds) - decodeLogRate;
+      const limit = decodeSamples === 0 ? Number.POSITIVE_INFINITY : DECODE_STEP;
+      decodeLogRate += gain * Math.max(-limit, Math.min(limit, step));
+      decodeSamples += 1;
+    },
+    get doubt() {
+      const features = featuresOf(TYPICAL);
+      return Math.sqrt(quadratic(covariance, features)) / Math.max(0.001, dot(features, weights));
+    },
+    get samples() {
+      return samples;
+    },
+    toJSON: () => ({ weights, covariance, samples, decodeLogRate, decodeSamples }),
+  };
+}
+
+/** Nobody computes a prompt in less than a millisecond: what says so was measured wrong. */
+function isSample({ uncached, cached }: Work, seconds: number): boolean {
+  const tokens = uncached + cached;
+  const isWork = uncached >= 0 && cached >= 0 && tokens > 0 && Number.isFinite(tokens);
+  return isWork && seconds >= 0.001 && Number.isFinite(seconds);
+}
+
+function featuresOf({ uncached, cached }: Work): readonly number[] {
+  return [1, uncached, cached, (uncached * (cached + uncached / 2)) / LOOK_BACK];
+}
+
+function priorVariance(at: number): number {
+  return (PRIOR_SPREAD[at] ?? 0) ** 2;
+}
+
+function priorCovariance(): readonly (readonly number[])[] {
+  return PRIOR_MEAN.map((_, i) => PRIOR_MEAN.map((__, j) => (i === j ? priorVariance(i) : 0)));
+}
+
+function quadratic(matrix: readonly (readonly number[])[], vector: readonly number[]): number {
+  return Math.max(
+    0,
+    dot(
+      matrix.map((row) => dot(row, vector)),
+      vector,
+    ),
+  );
+}
+
+function dot(a: readonly number[], b: readonly number[]): number {
+  let sum = 0;
+  for (let at = 0; at < a.length; at += 1) sum += (a[at] ?? 0) * (b[at] ?? 0);
+  return sum;
+}
+
+/** Undefined where what was saved is of another shape: then everything is learned anew. */
+function readSaved(saved: unknown): SavedSpeed | undefined {
+  const { weights, covariance, samples, decodeLogRate, decodeSamples } = fieldsOf(saved);
+  if (!isRow(weights) || !Array.isArray(covariance) || covariance.length !== SIZE) return undefined;
+  if (!covariance.every(isRow)) return undefined;
+  if (!isFiniteNumber(samples) || !isFiniteNumber(decodeLogRate) || !isFiniteNumber(decodeSamples))
+    return undefined;
+  return { weights, covariance, samples, decodeLogRate, decodeSamples };
+}
+
+function isRow(value: unknown): value is number[] {
+  return Array.isArray(value) && value.length === SIZE && value.every(isFiniteNumber);
+}

@@ -1,0 +1,201 @@
+// Which prompts one server is believed to have in its prompt cache. No server can be asked, so this is a shadow of it:
+// what was sent there and completed, forgotten as that kind of server forgets, and corrected by what comes back.
+// Reports only ever lower the belief in what was sent or restore it to that: they never add a prompt.
+
+import { type Chain, type Observation, tokensOf } from './observation.ts';
+import { fieldsOf, isFiniteNumber } from './saved.ts';
+
+/** What a probe can tell of the program behind an address. */
+export type Flavour = 'mlx-lm' | 'lmstudio' | 'llama.cpp' | 'vllm' | 'claude' | 'other';
+
+export type Match = {
+  /** Tokens of the longest prefix that was sent there before, in the asker's own estimates. */
+  readonly tokens: number;
+  /** Belief that the server still has it, 0 to 1. */
+  readonly warm: number;
+};
+
+export type Warmth = {
+  match(chain: Chain, nowMs: number): Match;
+  /** Share of a prompt that a conversation which goes on at once finds cached, 0 to 1. */
+  readonly keeps: number;
+  /** The same in turns to come, when what is unproven now will have been found out: it is taken for good here. */
+  readonly keepsLater: number;
+  /**
+   * `cachedTokens` is absent where nothing is known. `ending` other than `completed` adds no prompt.
+   * Call it before the next `match` of the same conversation.
+   */
+  observe(seen: Seen, nowMs: number): void;
+  /** The server is not the one it was: restarted, or with another model. */
+  forget(): void;
+  /** Counts up with every restart that was noticed. */
+  readonly epoch: number;
+  toJSON(): readonly Tally[];
+};
+
+export type Seen = Pick<Observation, 'chain' | 'ending' | 'cachedTokens' | 'outputTokens' | 'promptTokens'>;
+export type Tally = { readonly kept: number; readonly lost: number };
+
+type Held = {
+  readonly hashes: readonly string[];
+  /** The answer is in the cache, too: the next prompt of the conversation repeats it. */
+  readonly answerTokens: number;
+  readonly usedMs: number;
+};
+
+type Found = Match & {
+  /** Of `tokens`: the prompt's own, and all of the answer that may be kept. */
+  readonly prompt: number;
+  readonly answer: number;
+  /** Which of the tallies the belief belongs to. */
+  readonly step: number;
+};
+
+/**
+ * Conversations that a server keeps apart. mlx_lm.server has ten entries and drops the oldest inserted, and a
+ * conversation that goes on is inserted anew; the others drop the least recently used, which comes to the same.
+ */
+const CAPACITY: Readonly<Record<Flavour, number>> = {
+  'mlx-lm': 10,
+  lmstudio: 4,
+  'llama.cpp': 8,
+  vllm: 64,
+  claude: 64,
+  other: 1,
+};
+
+/** Idle time in milliseconds below which a belief belongs to the first, the second … of the tallies. */
+const IDLE_STEPS_MS = [5 * 60_000, 60 * 60_000, Number.POSITIVE_INFINITY] as const;
+const PRIOR_KEPT = [0.95, 0.85, 0.6] as const;
+/** Of a server that nothing is known of. */
+const PRIOR_KEPT_UNKNOWN = [0.7, 0.5, 0.3] as const;
+/** Weight of the prior in reports, and how much of the past each report leaves. */
+const PRIOR_WEIGHT = 1;
+const REMEMBER = 0.95;
+/** Below so many tokens a match is a template's header or a few common words, and its loss no evidence. */
+const TELLING_TOKENS = 500;
+const LOST_SHARE = 0.1;
+const TELLING_ANSWER_TOKENS = 30;
+const ANSWER_GAIN = 0.1;
+/** Believed prompts that were gone, one after another: from so many on the server is taken for restarted. */
+const LOSSES_OF_A_RESTART = 2;
+
+export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmth {
+  const capacity = CAPACITY[flavour];
+  const priors = flavour === 'other' ? PRIOR_KEPT_UNKNOWN : PRIOR_KEPT;
+  const tallies = readTallies(saved) ?? priors.map(() => ({ kept: 0, lost: 0 }));
+  let held: readonly Held[] = [];
+  let losses = 0;
+  let answerKept = 1;
+  let epoch = 0;
+
+  const keptShare = (step: number, prior: number = priors[step] ?? 0): number => {
+    const { kept, lost } = tallies[step] ?? { kept: 0, lost: 0 };
+    return (kept + prior * PRIOR_WEIGHT) / (kept + lost + PRIOR_WEIGHT);
+  };
+
+  function find(chain: Chain, nowMs: number): Found {
+    const hashes = chain.map(({ hash }) => hash);
+    let best = { tokens: 0, prompt: 0, answer: 0, usedMs: nowMs };
+    for (const one of held) {
+      const shared = sharedLength(one.hashes, hashes);
+      const next = shared === one.hashes.length ? (chain[shared]?.tokens ?? 0) : 0;
+      const answer = Math.min(one.answerTokens, next);
+      const prompt = tokensOf(chain.slice(0, shared));
+      const tokens = prompt + answer * answerKept;
+      if (tokens >= best.tokens && shared > 0) best = { tokens, prompt, answer, usedMs: one.usedMs };
+    }
+    const step = IDLE_STEPS_MS.findIndex((limit) => nowMs - best.usedMs < limit);
+    return { ...best, warm: best.tokens === 0 ? 0 : keptShare(step), step };
+  }
+
+  /** Some templates drop what the model thought, and then its answer is not what the next prompt repeats. */
+  function learnAnswer({ prompt, answer }: Found, cached: number): void {
+    if (answer < TELLING_ANSWER_TOKENS || cached < prompt * (1 - LOST_SHARE)) return;
+    const kept = Math.max(0, Math.min(1, (cached - prompt) / answer));
+    answerKept += ANSWER_GAIN * (kept - answerKept);
+  }
+
+  function hold(chain: Chain, answerTokens: number, nowMs: number): void {
+    const hashes = chain.map(({ hash }) => hash);
+    if (hashes.length === 0) return;
+    // A conversation that goes on takes the place of its own beginning.
+    const others = held.filter((one) => sharedLength(one.hashes, hashes) < one.hashes.length);
+    held = [...others, { hashes, answerTokens, usedMs: nowMs }].slice(-capacity);
+  }
+
+  function count(step: number, share: number): void {
+    const { kept, lost } = tallies[step] ?? { kept: 0, lost: 0 };
+    tallies[step] = { kept: kept * REMEMBER + share, lost: lost * REMEMBER + (1 - share) };
+  }
+
+  /** True where the server must have lost everything. */
+  function isRestart(share: number): boolean {
+    losses = share < LOST_SHARE ? losses + 1 : 0;
+    return losses >= LOSSES_OF_A_RESTART;
+  }
+
+  function forget(): void {
+    held = [];
+    losses = 0;
+    epoch += 1;
+  }
+
+  return {
+    match(chain, nowMs) {
+      const { tokens, warm } = find(chain, nowMs);
+      return { tokens, warm };
+    },
+    get keeps() {
+      return keptShare(0);
+    },
+    get keepsLater() {
+      return keptShare(0, 1);
+    },
+    observe({ chain, ending, cachedTokens, promptTokens, outputTokens = 0 }, nowMs) {
+      const found = find(chain, nowMs);
+      const { tokens, step } = found;
+      if (isCount(cachedTokens) && tokens >= TELLING_TOKENS) {
+        // The asker's estimates and the server's own count may differ: shares of the whole do not.
+        const scale = isCount(promptTokens) && promptTokens > 0 ? promptTokens / tokensOf(chain) : 1;
+        const share = Math.min(1, cachedTokens / (tokens * scale));
+        count(step, share);
+        learnAnswer(found, cachedTokens / scale);
+        if (isRestart(share)) forget();
+      }
+      if (ending === 'completed') hold(chain, outputTokens, nowMs);
+    },
+    forget,
+    get epoch() {
+      return epoch;
+    },
+    toJSON: () => tallies,
+  };
+}
+
+/** Links that two prompts have in common. Each hash covers all before it, so halving finds the place. */
+function sharedLength(a: readonly string[], b: readonly string[]): number {
+  let low = 0;
+  let high = Math.min(a.length, b.length);
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (a[middle - 1] === b[middle - 1]) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/** A figure that cannot be true says nothing. */
+function isCount(value: number | undefined): value is number {
+  return value !== undefined && Number.isFinite(value) && value >= 0;
+}
+
+function readTallies(saved: unknown): Tally[] | undefined {
+  if (!Array.isArray(saved) || saved.length !== IDLE_STEPS_MS.length) return undefined;
+  return saved.every(isTally) ? saved.map(({ kept, lost }) => ({ kept, lost })) : undefined;
+}
+
+function isTally(value: unknown): value is Tally {
+  const { kept, lost } = fieldsOf(value);
+  return [kept, lost].every((count) => isFiniteNumber(count) && count >= 0);
+}

@@ -1,0 +1,23 @@
+// One request as it is in the file, with the attempts that failed on its way.
+
+import type { Kysely, Selectable } from 'kysely';
+import type { AttemptsTable, RequestsTable, Schema } from './schema.ts';
+
+export type StoredRequest = Selectable<RequestsTable> & { readonly failedAttempts: readonly AttemptsTable[] };
+
+/** `-1` is the newest request, `-2` the one before it …; undefined where there is none. Rejects with the database's error. */
+export async function findRequest(db: Kysely<Schema>, asked: string): Promise<StoredRequest | undefined> {
+  const back = /^-(\d{1,9})$/.exec(asked)?.[1];
+  const all = db.selectFrom('requests').selectAll();
+  const chosen =
+    back === undefined
+      ? all.where('request_id', '=', asked)
+      : all
+          .orderBy('id', 'desc')
+          .limit(1)
+          .offset(Math.max(0, Number(back) - 1));
+  const request = await chosen.executeTakeFirst();
+  if (request === undefined) return undefined;
+  const attempts = db.selectFrom('attempts').selectAll().where('request_id', '=', request.request_id);
+  return { ...request, failedAttempts: await attempts.orderBy('n').execute() };
+}

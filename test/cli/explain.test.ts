@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type ExplainOptions, runExplain } from '../../cli/explain.ts';
+import type { Cost } from '../../router/cost.ts';
+import type { Outcome } from '../../router/outcome.ts';
+import { toEnded } from '../../store/row.ts';
+import { writeRecords } from '../../store/write.ts';
+import { NOW_MS, openedStore, outcome, temporaryFolder } from '../store/sample.ts';
+
+const parts = { queue: 0, load: 0, prefill: 1.2, decode: 4, quality: 0, preference: 0.5, future: 0 };
+const stays: Cost = {
+  ...{
+    backend: 'lmstudio',
+    seconds: 5.7,
+    parts,
+    ttftSeconds: 1.2,
+    sigma: 0.2,
+    matchedTokens: 17_000,
+    warm: 0.97,
+  },
+};
+const leaves: Cost = {
+  ...stays,
+  ...{ backend: 'mlx-lm', seconds: 41, parts: { ...parts, prefill: 30, future: 6.5 } },
+  ...{ ttftSeconds: 30, matchedTokens: 0, warm: 0 },
+};
+
+const WARM: Partial<Outcome> = {
+  answeredBy: 'lmstudio',
+  classification: { task: 'analysis', probability: 0.81, reason: 'question-words' },
+  signals: [
+    { name: 'rule question-words', value: -1.25 },
+    { name: 'context: just edited', value: 0.5 },
+  ],
+  decision: {
+    targets: [{ backend: 'lmstudio', model: 'm' }],
+    reason: 'stay-warm',
+    detail: 'Analysis goes to mlx-lm by task, but lmstudio costs 5.7 s, mlx-lm 41.0 s.',
+    passedOver: [{ backend: 'mlx-lm', why: 'not-preferred', detail: 'mlx-lm stands by' }],
+    predicted: stays,
+    alternatives: [leaves],
+  },
+  ttftMs: 1000,
+  firstTokenMs: 1000,
+  cache: { evidence: 'inferred', promptTokens: 18_000, cachedTokens: 17_000 },
+  attempts: [],
+};
+
+async function recorded(t: TestContext, outcomes: readonly Outcome[]): Promise<string> {
+  const path = join(temporaryFolder(t), 'anyclaude.db');
+  const store = await openedStore(t, path);
+  await writeRecords(
+    store.db,
+    outcomes.map((one) => toEnded(one, 'd-1')),
+  );
+  return path;
+}
+
+async function explain(databasePath: string, asked: string, options: ExplainOptions = {}) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const stdout = { write: (text: string) => out.push(text) };
+  const stderr = { write: (text: string) => err.push(text) };
+  const exitCode = await runExplain(asked, options, { stdout, stderr, nowMs: NOW_MS, databasePath });
+  return { exitCode, stdout: out.join(''), stderr: err.join('') };
+}
+
+test('one screen says what was expected, chosen and seen', async (t) => {
+  const path = await recorded(t, [outcome('r-1', WARM)]);
+  const { exitCode, stdout } = await explain(path, 'r-1');
+  assert.equal(exitCode, 0);
+  const screen = stdout.replace(/ +/g, ' ');
+  for (const line of [
+    'Task: analysis (81 %), because of question-words',
+    'Signals (+ speaks for an edit): rule question-words -1.25, context: just edited +0.50',
+    'Chosen: lmstudio (stay-warm). Analysis goes to mlx-lm by task, but lmstudio costs 5.7 s, mlx-lm 41.0 s.',
+    '* lmstudio 5.7 0.0 0.0 1.2 4.0 0.0 0.5 0.0 1.20 17000 (97 % sure)',
+    ' mlx-lm 41.0 0.0 0.0 30.0 4.0 0.0 0.5 6.5 30.00 none',
+    'First token: expected 1.20 s, came after 1.00 s (expected 20 % more)',
+    'Prompt: 18000 tokens, 17000 of them cached (inferred)',
+  ]) {
+    assert.ok(screen.includes(line), `no line "${line}" in:\n${screen}`);
+  }
+  assert.ok(stdout.split('\n').length <= 24, 'more than one screen');
+});
+
+test('the newest request is -1, the one before it -2, and a missing one is said to be missing', async (t) => {
+  const path = await recorded(t, [outcome('r-1'), outcome('r-2')]);
+  assert.match((await explain(path, '-1')).stdout, /^r-2 /);
+  assert.match((await explain(path, '-2')).stdout, /^r-1 /);
+  const missing = await explain(path, '-3');
+  assert.deepEqual([missing.exitCode, missing.stdout], [1, '']);
+  assert.match(missing.stderr, /No request "-3" has been recorded/);
+});
+
+test('what nobody told is a dash on the screen and null in JSON', async (t) => {
+  const silent = outcome('r-1', { cache: { evidence: 'none' } });
+  const { ttftMs: _t, outputTokens: _o, classification: _c, decision: _d, ...rest } = silent;
+  const path = await recorded(t, [rest]);
+  const { stdout } = await explain(path, 'r-1');
+  assert.match(
+    stdout,
+    /First token: expected -, came after -\nPrompt: - tokens, cached unknown; answer: - tokens/,
+  );
+  const json = JSON.parse((await explain(path, 'r-1', { json: true })).stdout);
+  assert.equal(json.schema, 1);
+  assert.equal(json.task, null);
+  assert.equal(json.decision, null);
+  assert.deepEqual(json.outcome.ttftMs, { predicted: null, actual: null });
+});
+
+test('backends that failed on the way, and what auto would have done, are named', async (t) => {
+  const shadow = { backend: 'lmstudio', reason: 'cheaper', detail: 'It is warm.' } as const;
+  const { decision } = outcome('r-0');
+  assert.ok(decision);
+  const attempt = { backend: 'mlx-lm', fault: 'connect', phase: 'queued', durationMs: 3 } as const;
+  const attempts = [{ ...attempt, message: 'nothing listens' }];
+  const path = await recorded(t, [outcome('r-1', { attempts, decision: { ...decision, shadow } })]);
+  const { stdout } = await explain(path, '-1');
+  assert.match(stdout, /auto would have chosen lmstudio \(cheaper\)/);
+  assert.match(stdout, /Left mlx-lm \(connect\): nothing listens/);
+});

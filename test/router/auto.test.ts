@@ -1,0 +1,293 @@
+// Memory, bill and decision together, as the daemon uses them.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Candidate } from '../../router/candidate.ts';
+import { type Asked, type Cost, priceAll } from '../../router/cost.ts';
+import { decide } from '../../router/decide.ts';
+import type { Decision, Mode } from '../../router/decision.ts';
+import { createMemory, type Memory } from '../../router/memory.ts';
+import type { Chain, Observation } from '../../router/observation.ts';
+
+const routes = { analysis: 'mlx-lm', edit: 'lmstudio' };
+const settings = { routes, preference: { editSeconds: 5, analysisSeconds: 2 } };
+const MINUTE = 60_000;
+
+function prompt(session: string, segments: number): Chain {
+  return Array.from({ length: segments }, (_, at) => ({ hash: `${session}${at}`, tokens: 1500 }));
+}
+
+/** A day on which both servers were used, at these prefill speeds in tokens a second. */
+function taught(speeds: Readonly<Record<string, number>> = { 'mlx-lm': 600, lmstudio: 600 }): Memory {
+  const memory = createMemory();
+  for (const [backend, tokensPerS] of Object.entries(speeds)) {
+    memory.met(backend, { flavour: backend === 'mlx-lm' ? 'mlx-lm' : 'lmstudio', state: 'up' }, 0);
+    for (let at = 1; at <= 20; at += 1) {
+      const cachedTokens = at === 1 ? 0 : (at - 1) * 1500 + 200;
+      const ttftMs = 100 + ((at * 1500 - cachedTokens) / tokensPerS) * 1000;
+      memory.observe(answered(backend, prompt('day', at), { cachedTokens, ttftMs }), at * 1000);
+    }
+  }
+  return memory;
+}
+
+function answered(backend: string, chain: Chain, more: Partial<Observation> = {}): Observation {
+  const promptTokens = chain.length * 1500;
+  return { backend, chain, ending: 'completed', promptTokens, outputTokens: 200, decodeMs: 5000, ...more };
+}
+
+type Question = {
+  readonly chain: Chain;
+  readonly nowMs: number;
+  readonly mode?: Mode;
+  readonly editTurn?: number;
+  readonly insideToolLoop?: boolean;
+  readonly turnId?: string;
+  readonly states?: Readonly<Record<string, Candidate['state']>>;
+};
+
+function route(memory: Memory, question: Question): Decision {
+  const { chain, nowMs, mode = 'auto', editTurn = 0.1, turnId = 't', states = {} } = question;
+  const turn = { sessionId: 's', turnId, compaction: false };
+  const candidates = Object.values(routes).map((name): Candidate => {
+    const state = states[name] ?? 'up';
+    memory.met(name, { state }, nowMs);
+    const unsteady = memory.unsteady(name, nowMs);
+    return { name, model: name, state, isCloud: false, ...(unsteady !== undefined && { unsteady }) };
+  });
+  const sticky = memory.stickyFor(turn);
+  const last = memory.lastOf(turn, nowMs);
+  const task = editTurn >= 0.5 ? 'edit' : 'analysis';
+  const made = decide({
+    ...{ mode, kind: 'main', candidates, routes, allowCloud: false },
+    classification: { task, probability: Math.max(editTurn, 1 - editTurn), reason: 'default' },
+    insideToolLoop: question.insideToolLoop ?? false,
+    needs: { promptTokens: chain.length * 1500, images: false },
+    costs: bill(memory, candidates, { chain, promptTokens: chain.length * 1500, editTurn }, nowMs),
+    ...(sticky && { sticky }),
+    ...(last && { last }),
+  });
+  assert.ok(!('refused' in made));
+  memory.rememberTurn(turn, { backend: made.targets[0].backend, task }, nowMs);
+  return made;
+}
+
+function bill(
+  memory: Memory,
+  candidates: readonly Candidate[],
+  asked: Asked,
+  nowMs: number,
+): readonly Cost[] {
+  return priceAll(candidates, { asked, knowledge: memory, settings, nowMs });
+}
+
+const both = Object.values(routes).map(
+  (name): Candidate => ({ name, model: name, state: 'up', isCloud: false }),
+);
+const costOf = (costs: readonly Cost[], backend: string): Cost => {
+  const found = costs.find((cost) => cost.backend === backend);
+  assert.ok(found);
+  return found;
+};
+
+describe('the bill', () => {
+  const asked: Asked = { chain: prompt('p', 20), promptTokens: 30_000, editTurn: 0.1, standsAlone: true };
+
+  it('is the sum of its parts, and none of them is negative', () => {
+    for (const cost of bill(taught(), both, { ...asked, standsAlone: false }, MINUTE)) {
+      const parts = Object.values(cost.parts);
+      assert.ok(parts.every((part) => part >= 0));
+      assert.ok(Math.abs(cost.seconds - parts.reduce((sum, part) => sum + part, 0)) < 1e-9);
+    }
+  });
+
+  it('has less prefill where the prompt is warm, and predicts the shorter wait', () => {
+    const memory = taught();
+    memory.observe(answered('lmstudio', prompt('p', 19)), MINUTE);
+    const costs = bill(memory, both, asked, MINUTE);
+    const [cold, warm] = [costOf(costs, 'mlx-lm'), costOf(costs, 'lmstudio')];
+    assert.ok(Math.abs(cold.ttftSeconds - (0.1 + 30_000 / 600)) < 3, String(cold.ttftSeconds));
+    assert.ok(Math.abs(warm.ttftSeconds - (0.1 + 1500 / 600)) < 0.5, String(warm.ttftSeconds));
+    // The answer is in the cache, too.
+    assert.equal(warm.matchedTokens, 28_700);
+    assert.ok(warm.parts.prefill < cold.parts.prefill / 5);
+  });
+
+  it('has the queue in it while a request is on its way, and no longer than that', () => {
+    const memory = taught();
+    memory.began('mlx-lm', { id: 'r', prefillSeconds: 30, decodeSeconds: 8 }, MINUTE);
+    assert.equal(costOf(bill(memory, both, asked, MINUTE), 'mlx-lm').parts.queue, 30);
+    assert.equal(costOf(bill(memory, both, asked, MINUTE + 20_000), 'mlx-lm').parts.queue, 10);
+    memory.landed('mlx-lm', 'r');
+    assert.equal(costOf(bill(memory, both, asked, MINUTE + 20_000), 'mlx-lm').parts.queue, 0);
+  });
+
+  it('has the loading of a model in it', () => {
+    const unloaded = both.map((candidate) => ({ ...candidate, isLoaded: candidate.name !== 'lmstudio' }));
+    const costs = bill(taught(), unloaded, asked, MINUTE);
+    assert.ok(costOf(costs, 'lmstudio').parts.load > 0);
+    assert.equal(costOf(costs, 'mlx-lm').parts.load, 0);
+  });
+
+  it('charges an edit where edits fail, and more the more of them failed', () => {
+    const memory = taught();
+    const edit = { ...asked, editTurn: 0.95 };
+    const before = costOf(bill(memory, both, edit, MINUTE), 'mlx-lm').parts.quality;
+    const edits = Array<'failed'>(20).fill('failed');
+    memory.observe(answered('mlx-lm', prompt('e', 1), { edits }), MINUTE);
+    const after = costOf(bill(memory, both, edit, MINUTE), 'mlx-lm').parts.quality;
+    assert.ok(after > 2 * before && before > 0, `${before} ${after}`);
+    assert.equal(costOf(bill(memory, both, edit, MINUTE), 'lmstudio').parts.quality, 0);
+  });
+
+  it('leaves out the cloud, which nobody measures here', () => {
+    const cloud: Candidate = { name: 'claude', model: 'm', state: 'unknown', isCloud: true };
+    assert.deepEqual(bill(taught(), [cloud], asked, MINUTE), []);
+  });
+});
+
+describe('mode auto', () => {
+  it('follows the task while nothing is measured', () => {
+    const memory = createMemory();
+    const first = route(memory, { chain: prompt('a', 14), nowMs: 0 });
+    assert.deepEqual([first.targets[0].backend, first.reason], ['mlx-lm', 'follows-task']);
+    const edit = route(createMemory(), { chain: prompt('a', 14), nowMs: 0, editTurn: 0.9 });
+    assert.deepEqual([edit.targets[0].backend, edit.reason], ['lmstudio', 'follows-task']);
+  });
+
+  it('leaves the task where its backend has become far slower than the other', () => {
+    const memory = taught({ 'mlx-lm': 600, lmstudio: 60 });
+    const edit = route(memory, { chain: prompt('a', 40), nowMs: MINUTE, editTurn: 0.9 });
+    assert.deepEqual([edit.targets[0].backend, edit.reason], ['mlx-lm', 'cheaper']);
+  });
+
+  it('stays where a long conversation is warm for a short question', () => {
+    const memory = taught();
+    route(memory, { chain: prompt('a', 60), nowMs: MINUTE, editTurn: 0.95, turnId: 't1' });
+    memory.observe(answered('lmstudio', prompt('a', 60)), MINUTE);
+    const next = route(memory, { chain: prompt('a', 61), nowMs: 2 * MINUTE, turnId: 't2' });
+    assert.deepEqual([next.targets[0].backend, next.reason], ['lmstudio', 'stay-warm']);
+  });
+
+  it('goes back to the task where the other backend has caught up', () => {
+    const memory = taught();
+    for (let turn = 0; turn < 20; turn += 1) {
+      const chain = prompt('a', 30 + turn);
+      route(memory, { chain, nowMs: (10 + turn) * MINUTE, editTurn: 0.95, turnId: `t${turn}` });
+      for (const backend of ['lmstudio', 'mlx-lm']) {
+        const purpose = backend === 'mlx-lm' ? 'catch-up' : 'request';
+        const turnName = { sessionId: 's', turnId: `t${turn}` };
+        memory.observe(answered(backend, chain, { purpose, turn: turnName }), (10 + turn) * MINUTE);
+      }
+    }
+    const next = route(memory, { chain: prompt('a', 51), nowMs: 31 * MINUTE, turnId: 'question' });
+    assert.deepEqual([next.targets[0].backend, next.reason], ['mlx-lm', 'follows-task']);
+  });
+
+  it('is the same for the same memory and time', () => {
+    const questions = (memory: Memory) =>
+      Array.from({ length: 30 }, (_, at) =>
+        route(memory, {
+          ...{ chain: prompt('a', 10 + at), nowMs: at * 7000, turnId: `t${Math.floor(at / 4)}` },
+          ...{ editTurn: (at % 7) / 7, insideToolLoop: at % 4 > 0 },
+        }),
+      );
+    assert.deepEqual(questions(taught()), questions(taught()));
+  });
+
+  for (const [what, everyMs] of [
+    ['second', 1000],
+    ['half minute', 30_000],
+  ] as const) {
+    it(`switches at most twice while a backend goes down and up 100 times, one call each ${what}`, () => {
+      const memory = taught();
+      const used = Array.from({ length: 200 }, (_, at) => {
+        const states = { 'mlx-lm': at % 2 === 1 ? ('down' as const) : ('up' as const) };
+        const nowMs = MINUTE + at * everyMs;
+        const chain = prompt('f', 20 + Math.floor(at / 10));
+        const { backend } = route(memory, { chain, nowMs, states, turnId: `t${at}` }).targets[0];
+        memory.observe(answered(backend, chain, { turn: { sessionId: 's', turnId: `t${at}` } }), nowMs);
+        return backend;
+      });
+      const switches = used.filter((backend, at) => at > 0 && backend !== used[at - 1]).length;
+      assert.ok(switches <= 2, `${switches} switches`);
+    });
+  }
+
+  it('trusts a backend again that has stayed up', () => {
+    const memory = taught();
+    memory.observe(answered('mlx-lm', prompt('x', 2), { ending: 'failed', fault: 'connect' }), MINUTE);
+    assert.match(memory.unsteady('mlx-lm', MINUTE + 1000) ?? '', /lost 1 time .* 119 s/);
+    assert.equal(memory.unsteady('mlx-lm', 4 * MINUTE), undefined);
+  });
+});
+
+describe('a server that is not what it was', () => {
+  it('holds nothing after it could not be reached', () => {
+    const memory = taught();
+    assert.equal(memory.match('mlx-lm', prompt('day', 20), MINUTE).tokens, 30_000);
+    memory.observe(answered('mlx-lm', prompt('x', 2), { ending: 'failed', fault: 'connect' }), MINUTE);
+    assert.equal(memory.match('mlx-lm', prompt('day', 20), MINUTE).tokens, 0);
+  });
+
+  it('holds nothing of another model, and is measured anew', () => {
+    const memory = taught();
+    memory.met('mlx-lm', { model: 'first' }, MINUTE);
+    assert.equal(memory.match('mlx-lm', prompt('day', 20), MINUTE).tokens, 30_000);
+    memory.met('mlx-lm', { model: 'second' }, MINUTE);
+    assert.equal(memory.match('mlx-lm', prompt('day', 20), MINUTE).tokens, 0);
+    assert.equal(memory.speed('mlx-lm').samples, 0);
+  });
+});
+
+describe('a backend that tells nothing of its cache', () => {
+  const ask = (memory: Memory, ttftMs: number) => {
+    memory.observe(answered('lmstudio', prompt('q', 19)), MINUTE);
+    return memory.observe(answered('lmstudio', prompt('q', 20), { ttftMs }), 2 * MINUTE);
+  };
+
+  it('is taken for warm or cold where the wait leaves no doubt', () => {
+    assert.deepEqual(ask(taught(), 2600), { cachedTokens: 28_700 });
+    assert.deepEqual(ask(taught(), 50_000), { cachedTokens: 0 });
+  });
+
+  it('stays unknown where it does, or where the speed is not known', () => {
+    assert.equal(ask(taught(), 11_400), undefined);
+    assert.equal(ask(createMemory(), 2600), undefined);
+  });
+
+  it('stays unknown for a short prompt, and where a model was loaded meanwhile', () => {
+    const memory = taught();
+    const short = [{ hash: 'tiny', tokens: 900 }];
+    memory.observe({ backend: 'lmstudio', chain: short, ending: 'completed', ttftMs: 1500 }, MINUTE);
+    const again = { backend: 'lmstudio', chain: short, ending: 'completed', ttftMs: 100 } as const;
+    assert.equal(memory.observe(again, MINUTE), undefined);
+    memory.observe(answered('lmstudio', prompt('q', 19)), MINUTE);
+    const loading = answered('lmstudio', prompt('q', 20), { ttftMs: 50_000, loadedModel: true });
+    assert.equal(memory.observe(loading, MINUTE), undefined);
+  });
+});
+
+describe('what memory has learned', () => {
+  it('outlives the process but for what servers hold', () => {
+    const memory = taught({ 'mlx-lm': 600, lmstudio: 100 });
+    const restored = createMemory(undefined, JSON.parse(JSON.stringify(memory)));
+    const work = { uncached: 20_000, cached: 0 };
+    assert.deepEqual(restored.speed('lmstudio').ttft(work), memory.speed('lmstudio').ttft(work));
+    assert.equal(restored.match('lmstudio', prompt('day', 20), MINUTE).tokens, 0);
+  });
+
+  it('is nothing where the file is damaged', () => {
+    for (const saved of [
+      null,
+      'x',
+      [],
+      { servers: 7, habits: { shapes: 1 } },
+      { servers: { 'mlx-lm': [] } },
+    ]) {
+      const restored = createMemory(undefined, saved);
+      assert.equal(restored.speed('mlx-lm').samples, 0);
+      assert.ok(restored.habits.growthTokens > 0);
+    }
+  });
+});
