@@ -19,7 +19,7 @@ type BargainInput = WishInput & {
 const FREE_MARGIN_S = 1;
 const BOUND_MARGIN_S = 3;
 /** Standard deviations of the difference. */
-const DOUBT = 0.25;
+const DOUBT = 0.5;
 /** A turn that has just moved stays there for so long. */
 const DWELL_MS = 30_000;
 /** After so long nobody waits in the middle of anything. */

@@ -83,7 +83,11 @@ function restOfTurn({ pricing, callsLeft, edit, rates, missing }: Outlook, backe
     asked.editTurn * rates.prefill(edit, missing.get(edit) ?? asked.promptTokens) +
     (callsLeft.edit - before) * rates.call('edit', edit, 'now');
   const failing = excessFailures(knowledge, { backend, edit, when: 'now' });
-  const redone = redoneShare(callsLeft.edit * editShare * failing) * (missing.get(edit) ?? 0);
+  const failures = callsLeft.edit * editShare * failing;
+  const redone = redoneTokens(failures, {
+    before: missing.get(edit) ?? asked.promptTokens,
+    meanwhile: callsLeft.edit * knowledge.habits.growthTokens,
+  });
   return analysis + Math.min(stays + rates.prefill(edit, redone), moves);
 }
 
@@ -104,12 +108,11 @@ function allOn(outlook: Outlook, backend: BackendName, from: BackendName): numbe
   if (edit === undefined || edit === backend) return debt + calls;
   // Failed edits are redone on the edit backend, which has to read for it all that was said meanwhile.
   const edits = turns.edit * habits.shape('edit').calls;
-  const said =
-    debtAfter(outlook, from, edit) +
-    (edits + turns.analysis * habits.shape('analysis').calls) * habits.growthTokens;
+  const said = (edits + turns.analysis * habits.shape('analysis').calls) * habits.growthTokens;
   const failing = excessFailures(pricing.knowledge, { backend, edit, when: 'later' });
   const failures = edits * habits.shape('edit').editShare * failing;
-  return debt + calls + rates.prefill(edit, redoneShare(failures) * said);
+  const before = debtAfter(outlook, from, edit);
+  return debt + calls + rates.prefill(edit, redoneTokens(failures, { before, meanwhile: said }));
 }
 
 function eachOnItsOwn(
@@ -118,7 +121,8 @@ function eachOnItsOwn(
   from: BackendName,
 ): number {
   const { turns, rates, pricing } = outlook;
-  const { habits, catchUpShare } = pricing.knowledge;
+  const { habits } = pricing.knowledge;
+  const catchUpShare = pricing.knowledge.catchUpShare();
   const ofTask = (task: Task): number => {
     const other: Task = task === 'edit' ? 'analysis' : 'edit';
     const isUsed = 1 - Math.exp(-turns[task]);
@@ -141,13 +145,18 @@ function debtAfter(
   if (from === backend) return 0;
   const { asked, knowledge } = pricing;
   const grown = (callsLeft.edit + callsLeft.analysis) * knowledge.habits.growthTokens;
-  return ((missing.get(backend) ?? asked.promptTokens) + grown) * (1 - knowledge.catchUpShare);
+  return ((missing.get(backend) ?? asked.promptTokens) + grown) * (1 - knowledge.catchUpShare());
 }
 
-/** Share of what was said meanwhile that the edit backend has to read for so many edits that fail elsewhere. */
-function redoneShare(failures: number): number {
-  // The last stretch, after the last failure, is never read.
-  return failures / (1 + failures);
+/**
+ * Tokens that the edit backend has to read for so many edits that are expected to fail elsewhere: of what it had missed
+ * before and of what is said meanwhile. The last stretch, after the last failure, is never read.
+ */
+function redoneTokens(
+  failures: number,
+  { before, meanwhile }: { readonly before: number; readonly meanwhile: number },
+): number {
+  return (failures / (1 + failures)) * (before + meanwhile);
 }
 
 type Rates = {

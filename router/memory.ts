@@ -6,7 +6,7 @@ import { keep } from './bounded.ts';
 import type { BackendName } from './decision.ts';
 import { createEditRecord, type EditRecord } from './edit-record.ts';
 import { createHabits, type Habits } from './habits.ts';
-import type { Chain, Observation, TurnName } from './observation.ts';
+import { type Chain, type Observation, type TurnName, tokensOf } from './observation.ts';
 import type { Outcome } from './outcome.ts';
 import { fieldsOf } from './saved.ts';
 import { createServerBelief, type Flight, type Inference, type Server, type ServerBelief } from './server.ts';
@@ -31,7 +31,7 @@ export type Knowledge = {
   /** Expected share of edits that fail there. */
   editFailureShare(backend: BackendName, when: When): number;
   /** Share of what a backend has missed that it catches up with while the person reads, 0 to 1. */
-  readonly catchUpShare: number;
+  catchUpShare(): number;
   readonly habits: Habits;
 };
 
@@ -109,8 +109,7 @@ export function createMemory(limits: MemoryLimits = LIMITS, saved?: unknown): Me
       const { backend, edits = [], purpose, turn } = observation;
       for (const result of edits) recordOf(backend).count(result, nowMs);
       if (purpose !== 'catch-up') habits.observe(observation);
-      if (turn !== undefined && purpose === 'catch-up') sessions.noteCatchUp(turn);
-      if (turn !== undefined && purpose !== 'catch-up') sessions.noteEnd(turn, nowMs);
+      if (turn !== undefined) noteSession(sessions, { ...observation, turn }, nowMs);
       return servers.of(backend).observe(observation, nowMs);
     },
     observeOutcome(outcome, nowMs) {
@@ -120,6 +119,16 @@ export function createMemory(limits: MemoryLimits = LIMITS, saved?: unknown): Me
     unsteady: (backend, nowMs) => servers.of(backend).unsteady(nowMs),
     toJSON: () => ({ servers: servers.toJSON(), habits: habits.toJSON() }),
   };
+}
+
+function noteSession(
+  sessions: Sessions,
+  observation: Observation & { readonly turn: TurnName },
+  nowMs: number,
+): void {
+  const { turn, purpose, chain, cachedTokens = 0, promptTokens = tokensOf(chain) } = observation;
+  if (purpose !== 'catch-up') sessions.noteEnd(turn, promptTokens, nowMs);
+  else sessions.noteCatchUp(turn, { fromTokens: cachedTokens, toTokens: promptTokens });
 }
 
 type State = {
@@ -140,9 +149,7 @@ function knowledgeOf({ servers, sessions, habits, recordOf }: State): Knowledge 
         when === 'now' ? priorFailures(backend, servers.of(backend)) : USUAL_FAILURES,
       ),
     habits,
-    get catchUpShare() {
-      return sessions.catchUpShare;
-    },
+    catchUpShare: () => sessions.catchUpShare,
   };
 }
 

@@ -20,11 +20,11 @@ export type Sessions = {
   lastOf(turn: TurnName, nowMs: number): Whereabouts | undefined;
   /** The backend that the turn is on from now on: chosen, or the one that answered in its place. */
   rememberTurn(turn: TurnName, sticky: Sticky, nowMs: number): void;
-  /** An answer has ended: from now on the conversation is idle. */
-  noteEnd(turn: TurnName, nowMs: number): void;
+  /** An answer to a prompt of so many tokens has ended: from now on the conversation is idle. */
+  noteEnd(turn: TurnName, promptTokens: number, nowMs: number): void;
   /** Another backend has prefilled, in a pause, what it had missed of the conversation. */
-  noteCatchUp(turn: TurnName): void;
-  /** Share of the pauses between turns that were used so, 0 to 1. */
+  noteCatchUp(turn: TurnName, read: { readonly fromTokens: number; readonly toTokens: number }): void;
+  /** Share of what was missed that has been caught up with when the next turn begins, 0 to 1. */
   readonly catchUpShare: number;
 };
 
@@ -34,7 +34,9 @@ type Session = {
   /** On this backend since then. */
   readonly sinceMs: number;
   readonly lastMs: number;
-  readonly caughtUp: boolean;
+  readonly promptTokens: number;
+  /** Share of what the other backend had missed that it has read since. */
+  readonly caughtUp: number;
 };
 
 const CATCH_UP_GAIN = 0.1;
@@ -56,23 +58,29 @@ export function createSessions(limits: { readonly sessions: number; readonly tur
     rememberTurn(turn, sticky, nowMs) {
       const before = sessions.get(sessionKey(turn));
       const isNewTurn = before !== undefined && before.turnId !== turn.turnId;
-      if (isNewTurn) catchUpShare += CATCH_UP_GAIN * ((before.caughtUp ? 1 : 0) - catchUpShare);
+      if (isNewTurn) catchUpShare += CATCH_UP_GAIN * (before.caughtUp - catchUpShare);
       keep(turns, limits.turns, turnKey(turn), sticky);
       keep(sessions, limits.sessions, sessionKey(turn), {
         sticky,
         turnId: turn.turnId,
         sinceMs: before?.sticky.backend === sticky.backend ? before.sinceMs : nowMs,
         lastMs: nowMs,
-        caughtUp: before !== undefined && !isNewTurn && before.caughtUp,
+        promptTokens: before?.promptTokens ?? 0,
+        caughtUp: isNewTurn ? 0 : (before?.caughtUp ?? 0),
       });
     },
-    noteEnd(turn, nowMs) {
+    noteEnd(turn, promptTokens, nowMs) {
       const session = sessions.get(sessionKey(turn));
-      if (session !== undefined) sessions.set(sessionKey(turn), { ...session, lastMs: nowMs });
+      if (session !== undefined) sessions.set(sessionKey(turn), { ...session, promptTokens, lastMs: nowMs });
     },
-    noteCatchUp(turn) {
+    noteCatchUp(turn, { fromTokens, toTokens }) {
       const session = sessions.get(sessionKey(turn));
-      if (session !== undefined) sessions.set(sessionKey(turn), { ...session, caughtUp: true });
+      if (session === undefined || session.promptTokens <= fromTokens) return;
+      const caughtUp = Math.max(
+        0,
+        Math.min(1, (toTokens - fromTokens) / (session.promptTokens - fromTokens)),
+      );
+      sessions.set(sessionKey(turn), { ...session, caughtUp });
     },
     get catchUpShare() {
       return catchUpShare;

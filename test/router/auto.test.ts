@@ -184,6 +184,22 @@ describe('mode auto', () => {
     assert.deepEqual([next.targets[0].backend, next.reason], ['mlx-lm', 'follows-task']);
   });
 
+  it('knows what share of a pause is used to catch up', () => {
+    const memory = taught();
+    assert.equal(memory.catchUpShare(), 0);
+    for (let turn = 0; turn < 40; turn += 1) {
+      const chain = prompt('c', 20 + turn);
+      const turnName = { sessionId: 's', turnId: `t${turn}` };
+      memory.rememberTurn(turnName, { backend: 'lmstudio', task: 'edit' }, turn * MINUTE);
+      memory.observe(answered('lmstudio', chain, { turn: turnName }), turn * MINUTE);
+      // Half of the 3,000 tokens that were missing.
+      const more = { cachedTokens: chain.length * 1500 - 3000, promptTokens: chain.length * 1500 - 1500 };
+      const caught = { ...more, purpose: 'catch-up', turn: turnName } as const;
+      memory.observe(answered('mlx-lm', chain, caught), turn * MINUTE);
+    }
+    assert.ok(Math.abs(memory.catchUpShare() - 0.5) < 0.02, String(memory.catchUpShare()));
+  });
+
   it('is the same for the same memory and time', () => {
     const questions = (memory: Memory) =>
       Array.from({ length: 30 }, (_, at) =>
