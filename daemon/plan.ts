@@ -158,7 +158,12 @@ function candidates(
     memory.met(candidate.name, fleet.status(candidate.name), nowMs);
     const editsFailing = memory.editsFailing(candidate.name, turn, nowMs);
     const unsteady = memory.unsteady(candidate.name, nowMs);
-    return { ...candidate, ...(editsFailing && { editsFailing }), ...(unsteady && { unsteady }) };
+    const editsBroken = editsFailing !== undefined && memory.editsBroken(candidate.name);
+    return {
+      ...candidate,
+      ...(editsFailing && { editsFailing, editsBroken }),
+      ...(unsteady && { unsteady }),
+    };
   });
   // Its bytes pass unchanged, the model's name among them.
   return [...local, { name: claude.name, model: requestedModel, state: 'unknown', isCloud: true }];

@@ -8,7 +8,7 @@ import type { Cost } from './cost.ts';
 import type { Decision, DecisionReason, PassedOver, Refusal, Target } from './decision.ts';
 import type { Kind } from './outcome.ts';
 import { refuse } from './refuse.ts';
-import { byName, type Wish, type WishInput, wishFor } from './wish.ts';
+import { byName, isSeenToEdit, type Wish, type WishInput, wishFor } from './wish.ts';
 
 export type DecideInput = WishInput & {
   readonly kind: Kind;
@@ -96,13 +96,16 @@ function rank({ name, state, isCloud }: Candidate, wish: Wish): number {
   return name === wish.thenBackend ? 1 : 2;
 }
 
-function yieldsToWorkingEditors(wish: Wish, { classification }: DecideInput): boolean {
-  return (
-    classification.task === 'edit' &&
-    !wish.priced &&
-    wish.reason !== 'override' &&
-    wish.reason !== 'fixed-mode'
-  );
+/**
+ * A backend whose edits fail yields to one whose edits work. By the bill failing edits have a price already, so there
+ * it takes a record that no price of a few seconds is right for. A tool loop that has not edited yet stays.
+ */
+function yieldsToWorkingEditors(wish: Wish, { classification, candidates }: DecideInput): boolean {
+  if (classification.task !== 'edit' || wish.reason === 'override' || wish.reason === 'fixed-mode')
+    return false;
+  const isUnderWay = wish.reason === 'tool-loop' || wish.reason === 'sticky-turn';
+  if (isUnderWay && !isSeenToEdit(classification)) return false;
+  return !wish.priced || candidates.some(({ name, editsBroken }) => name === wish.backend && editsBroken);
 }
 
 function unchosen(able: readonly Candidate[], chosen: Candidate, input: DecideInput): readonly PassedOver[] {

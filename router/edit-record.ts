@@ -4,6 +4,7 @@
 const REMEMBERED_CALLS = 20;
 const MIN_CALLS = 5;
 const TOLERATED_SHARE = 0.2;
+const BROKEN_SHARE = 2 / 3;
 const PROBE_PERIOD_MS = 10 * 60_000;
 /** So many edits outweigh what was expected, and so much of the past each one leaves. */
 const PRIOR_CALLS = 3;
@@ -15,6 +16,8 @@ export type EditRecord = {
   giveEdits(turn: string, nowMs: number): void;
   /** Why the turn should not bring its edits here, in one clause; undefined where it may. */
   failing(turn: string, nowMs: number): string | undefined;
+  /** More than two thirds of its last edits failed, five of them at least seen. */
+  readonly isBroken: boolean;
   /** Expected share of edits that fail, where `prior` was expected before any was seen. */
   failureShare(prior: number): number;
 };
@@ -53,18 +56,23 @@ export function createEditRecord(): EditRecord {
     failing(turn, nowMs) {
       if (pause === undefined) return undefined;
       if (pause.probe?.turn === turn) return undefined;
-      const failed = calls.filter((each) => each === 'failed').length;
-      const figures = `${failed} of its last ${calls.length} edits failed`;
+      const figures = `${failedOf(calls)} of its last ${calls.length} edits failed`;
       if (nowMs < pause.untilMs) return `${figures}, next try in ${minutes(pause.untilMs - nowMs)} min`;
       return probeRuns(pause, nowMs) ? `${figures}, one turn is trying it again` : undefined;
+    },
+    get isBroken() {
+      return calls.length >= MIN_CALLS && failedOf(calls) > BROKEN_SHARE * calls.length;
     },
     failureShare: (prior) => (counted.failed + prior * PRIOR_CALLS) / (counted.all + PRIOR_CALLS),
   };
 }
 
 function isTooBad(calls: readonly string[]): boolean {
-  const failed = calls.filter((each) => each === 'failed').length;
-  return calls.length >= MIN_CALLS && failed > TOLERATED_SHARE * calls.length;
+  return calls.length >= MIN_CALLS && failedOf(calls) > TOLERATED_SHARE * calls.length;
+}
+
+function failedOf(calls: readonly string[]): number {
+  return calls.filter((each) => each === 'failed').length;
 }
 
 // A probe whose turn ended without an edit has told nothing: after a while another turn may try.
