@@ -123,8 +123,11 @@ describe('npm start', () => {
     const run = await start({});
     await run.says('Point Claude Code at it');
     assert.match(run.text, /Real: the server[\s\S]*Scripted: the text/);
-    assert.match(run.text, /prompt +analysis → mlx-lm \(task\) +TTFT [\d.]+ s +\d+ tokens, 0 cached/);
-    assert.match(run.text, /prompt +analysis → mlx-lm \(task\) +TTFT [\d.]+ s +\d+ tokens, [1-9]\d+ cached/);
+    assert.match(run.text, /prompt +analysis → mlx-lm \(follows-task\) +TTFT [\d.]+ s +\d+ tokens, 0 cached/);
+    assert.match(
+      run.text,
+      /prompt +analysis → mlx-lm \(follows-task\) +TTFT [\d.]+ s +\d+ tokens, [1-9]\d+ cached/,
+    );
     assert.match(run.text, /tool result 2 edit → lmstudio \(tool-loop\)/);
     assert.match(run.text, /\+ .*\(sum \* coupon\.value\) \/ 100;/);
     assert.match(run.text, /6 requests \| 1 session \| 6 completed/);
