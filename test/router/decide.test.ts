@@ -267,6 +267,32 @@ const table: readonly Row[] = [
   ],
   ['the bill agrees with the task', { costs: costs(2, 3) }, ['mlx-lm', 'lmstudio'], 'follows-task'],
   [
+    'by the bill, too, edits leave a backend where they fail',
+    {
+      costs: costs(35, 6),
+      classification: editing,
+      candidates: [mlx, candidate('lmstudio', failing)],
+    },
+    ['mlx-lm'],
+    'edits-failing',
+  ],
+  [
+    'but not for a wait of more than half a minute',
+    { costs: costs(90, 6), classification: editing, candidates: [mlx, candidate('lmstudio', failing)] },
+    ['lmstudio', 'mlx-lm'],
+    'follows-task',
+  ],
+  [
+    'unless most of them fail',
+    {
+      costs: costs(90, 6),
+      classification: editing,
+      candidates: [mlx, candidate('lmstudio', { ...failing, editsBroken: true })],
+    },
+    ['mlx-lm'],
+    'edits-failing',
+  ],
+  [
     'a difference within the margin is none',
     { costs: costs(3, 2.1) },
     ['mlx-lm', 'lmstudio'],
