@@ -21,13 +21,21 @@ export type Belief = {
 /** Positive log-odds speak for an edit. */
 export type Signal = { readonly group: SignalGroup; readonly name: string; readonly logOdds: number };
 
-/** That the turn leads to an edit: by the prompt when it has just come, by the tools too once some have run. */
-export function turnBelief(model: ClassifierModel, evidence: TurnEvidence): Belief {
+/**
+ * What speaks of a turn and the weights it is judged by: those of the prompt when it has just come, those of the
+ * tools once some have run.
+ */
+export type Reading = { readonly linear: LinearModel; readonly features: readonly Feature[] };
+
+export function readingOf(model: ClassifierModel, evidence: TurnEvidence): Reading {
   const words = turnFeatures(evidence);
-  if (evidence.toolRuns.length === 0) return belief(model.prompt, words);
-  const spoken = logOdds(model.prompt, words);
-  const { editProbability, strongest } = belief(model.progress, progressFeatures(evidence, spoken));
-  return { editProbability, strongest };
+  if (evidence.toolRuns.length === 0) return { linear: model.prompt, features: words };
+  return { linear: model.progress, features: progressFeatures(evidence, logOdds(model.prompt, words)) };
+}
+
+/** That the turn leads to an edit. */
+export function turnBelief(model: ClassifierModel, evidence: TurnEvidence): Belief {
+  return belief(readingOf(model, evidence));
 }
 
 /** Probability that the call which this evidence opens emits an edit tool. */
@@ -36,16 +44,8 @@ export function callBelief(model: ClassifierModel, evidence: TurnEvidence): numb
   return sigmoid(logOdds(model.call, progressFeatures(evidence, spoken)));
 }
 
-/** What weighed most in `turnBelief`, strongest first. */
-export function strongestSignals(
-  model: ClassifierModel,
-  evidence: TurnEvidence,
-  count: number,
-): readonly Signal[] {
-  const words = turnFeatures(evidence);
-  const isOpening = evidence.toolRuns.length === 0;
-  const features = isOpening ? words : progressFeatures(evidence, logOdds(model.prompt, words));
-  const linear = isOpening ? model.prompt : model.progress;
+/** What weighed most in a belief, strongest first. */
+export function strongestSignals({ linear, features }: Reading, count: number): readonly Signal[] {
   return features
     .map((feature) => ({
       group: feature.group,
@@ -77,7 +77,7 @@ function weightOf(linear: LinearModel, { name }: Feature): number {
   return (linear.weights[bucketFor(name, linear.weights.length)] ?? 0) * linear.step;
 }
 
-function belief(linear: LinearModel, features: readonly Feature[]): Belief {
+export function belief({ linear, features }: Reading): Belief {
   const sums = { words: 0, context: 0, progress: 0 };
   for (const feature of features) sums[feature.group] += weightOf(linear, feature) * feature.value;
   const total = linear.bias + sums.words + sums.context + sums.progress;

@@ -1,7 +1,7 @@
 // The task of a request: what is certain first (an override, an agent's type, plan mode, an edit that already
 // happened), then what the trained classifier believes, or the fixed rules where its weights were refused.
 
-import { type Signal, strongestSignals, turnBelief } from './classifier-model.ts';
+import { belief, type Reading, readingOf, type Signal, strongestSignals } from './classifier-model.ts';
 import { CLASSIFIER_WEIGHTS } from './classifier-weights.ts';
 import type { Classification, ClassifyReason, Task } from './decision.ts';
 import type { SignalGroup } from './features.ts';
@@ -25,8 +25,7 @@ export function classify(
   override?: Task,
   classifier: LoadedClassifier = SHIPPED,
 ): Classification {
-  if (override !== undefined) return { task: override, probability: 1, reason: 'override' };
-  return certainTask(evidence) ?? likelyTask(evidence, classifier);
+  return certainTask(evidence, override) ?? likelyTask(evidence, classifier);
 }
 
 export type Explanation = {
@@ -41,24 +40,28 @@ export function explainClassification(
   override?: Task,
   classifier: LoadedClassifier = SHIPPED,
 ): Explanation {
-  const classification = classify(evidence, override, classifier);
-  const isModels = Object.values<ClassifyReason>(REASONS).includes(classification.reason);
-  const signals =
-    isModels && 'model' in classifier ? strongestSignals(classifier.model, evidence, EXPLAINED_SIGNALS) : [];
-  return { classification, signals };
+  const sure = certainTask(evidence, override);
+  if (sure !== undefined) return { classification: sure, signals: [] };
+  if (!('model' in classifier)) return { classification: taskByRules(evidence), signals: [] };
+  const reading = readingOf(classifier.model, evidence);
+  return { classification: believed(reading), signals: strongestSignals(reading, EXPLAINED_SIGNALS) };
 }
 
 const EXPLAINED_SIGNALS = 8;
 
 function likelyTask(evidence: TurnEvidence, classifier: LoadedClassifier): Classification {
   if (!('model' in classifier)) return taskByRules(evidence);
-  const { editProbability, strongest } = turnBelief(classifier.model, evidence);
-  const task = editProbability >= 0.5 ? 'edit' : 'analysis';
-  const reason = REASONS[strongest];
-  return { task, probability: Math.max(editProbability, 1 - editProbability), reason };
+  return believed(readingOf(classifier.model, evidence));
 }
 
-function certainTask(evidence: TurnEvidence): Classification | undefined {
+function believed(reading: Reading): Classification {
+  const { editProbability, strongest } = belief(reading);
+  const task = editProbability >= 0.5 ? 'edit' : 'analysis';
+  return { task, probability: Math.max(editProbability, 1 - editProbability), reason: REASONS[strongest] };
+}
+
+function certainTask(evidence: TurnEvidence, override: Task | undefined): Classification | undefined {
+  if (override !== undefined) return { task: override, probability: 1, reason: 'override' };
   const { agentType, toolRuns } = evidence;
   if (agentType !== undefined && ANALYSIS_AGENTS.has(agentType)) return certain('analysis', 'subagent-type');
   if (evidence.compaction) return certain('analysis', 'compaction');
