@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export const INSTALL_HINT =
-  'is not installed; scripts/install-prometheus.sh installs it on Debian and Ubuntu';
+  'is not installed; scripts/install-test-tools.sh installs it on Debian and Ubuntu';
 
 /** The reason to skip; false where it is there, or must be. */
 export function promtoolIsMissing(): string | false {
