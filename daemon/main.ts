@@ -12,6 +12,7 @@ import type { Deps } from './deps.ts';
 import type { Clock } from './draft.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { drain, listen, portOf, urlOf } from './http-server.ts';
+import { createPrompts } from './keeper/prompts.ts';
 import { loadLearned, saveLearned } from './learned.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
 import { createMembers } from './members.ts';
@@ -95,6 +96,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     claude: createClaudeBackend({ name: CLAUDE, baseUrl: config.claude.baseUrl, ownToken: config.token }),
     memory,
     estimator,
+    prompts: createPrompts(),
     stopping: stopping.signal,
     draining: () => state.draining,
     begin: (started) => recorder.begin(started),

@@ -9,6 +9,7 @@ import { createApp } from '../../daemon/app.ts';
 import { type Config, loadConfig } from '../../daemon/config.ts';
 import type { Deps } from '../../daemon/deps.ts';
 import { createFleet, type Member } from '../../daemon/fleet.ts';
+import { createPrompts } from '../../daemon/keeper/prompts.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
 import { createMemory } from '../../router/memory.ts';
 import type { Outcome } from '../../router/outcome.ts';
@@ -84,6 +85,7 @@ export async function startHarness(
     claude,
     memory: createMemory(),
     estimator: createTokenEstimator(),
+    prompts: createPrompts(),
     stopping: harness.stopping.signal,
     draining: () => harness.draining,
     begin: (started) => begun.push(started),
