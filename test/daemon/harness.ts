@@ -10,6 +10,7 @@ import { type Config, loadConfig } from '../../daemon/config.ts';
 import type { Deps } from '../../daemon/deps.ts';
 import { createFleet, type Member } from '../../daemon/fleet.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
+import { createGuardian } from '../../router/guardian.ts';
 import { createMemory } from '../../router/memory.ts';
 import type { Outcome } from '../../router/outcome.ts';
 import type { StartedRequest } from '../../store/row.ts';
@@ -83,6 +84,7 @@ export async function startHarness(
     fleet,
     claude,
     memory: createMemory(),
+    guardian: createGuardian(),
     estimator: createTokenEstimator(),
     stopping: harness.stopping.signal,
     draining: () => harness.draining,
