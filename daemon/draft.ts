@@ -24,6 +24,8 @@ export type Known = {
   classification?: Classification;
   decision?: Decision;
   signals?: readonly Signal[];
+  /** What the plan took the prompt for. The outcome has the backend's own count, or none. */
+  estimatedPromptTokens?: number;
   /** Cached tokens as the wait betrayed them, where the backend told nothing. */
   inferredCachedTokens?: number;
   cacheBreak?: CacheBreak;
@@ -72,7 +74,7 @@ export function createDraft(requestId: string, bytesIn: number, clock: Clock): D
     known,
     phase: 'queued',
     finish(ending, tally) {
-      const { caller, inferredCachedTokens, ...rest } = known;
+      const { caller, inferredCachedTokens, estimatedPromptTokens: _estimate, ...rest } = known;
       const first = tally.firstContentAtMs;
       return {
         requestId,

@@ -4,6 +4,10 @@ import { series } from '../panel.ts';
 import { hitRatio, increase, perMinute, quantile, sumBy } from '../promql.ts';
 
 export function cache() {
+  return [...found(), ...worth()];
+}
+
+function found() {
   return [
     series(
       {
@@ -53,6 +57,18 @@ export function cache() {
         { expr: quantile(0.95, 'backend', { name: 'uncached_prompt_tokens' }), legend: '{{backend}} 95 %' },
       ],
     }),
+    series({
+      title: 'Generated tokens a minute',
+      description: 'Output tokens, those of tool calls and of thinking among them.',
+      unit: 'short',
+      span: 8,
+      queries: [{ expr: perMinute('backend', 'output_tokens_total'), legend: '{{backend}}' }],
+    }),
+  ];
+}
+
+function worth() {
+  return [
     series(
       {
         title: 'Waiting saved by the cache, per minute (estimate)',
@@ -100,12 +116,5 @@ export function cache() {
       },
       { draw: 'stacked-bars', nothing: 'No break cost anything' },
     ),
-    series({
-      title: 'Generated tokens a minute',
-      description: 'Output tokens, those of tool calls and of thinking among them.',
-      unit: 'short',
-      span: 8,
-      queries: [{ expr: perMinute('backend', 'output_tokens_total'), legend: '{{backend}}' }],
-    }),
   ];
 }
