@@ -202,14 +202,14 @@ function serverBreak(
   ).length;
   if (others > 0) {
     const who = others === 1 ? 'another conversation' : `${others} other conversations`;
-    return { cause, detail: `${figures}: evicted, it seems, for ${who} came in between` };
+    return { cause, detail: `${figures}: evicted, it seems: ${who} came in between` };
   }
   const front = frontTokens(watched) * scale;
   if (cachedTokens > front * 1.1 + TELLING_TOKENS) {
     const detail = `${figures}: the server renders the conversation anew from there, or keeps only part of it`;
     return { cause: 'template-changed', detail };
   }
-  return { cause, detail: `${figures}: restarted, it seems, for nothing came in between` };
+  return { cause, detail: `${figures}: restarted, it seems: nothing came in between` };
 }
 
 /** System text, tools and the first message: what another conversation may have left behind. */
