@@ -46,7 +46,7 @@ export async function runStats(options: StatsOptions, io: StatsIo): Promise<numb
 
 /** What `stats --json` prints. `schema` grows when a key changes its meaning or goes; new keys may come. */
 export function toJson(report: StatsReport, generatedAtMs: number): string {
-  const { range, by, totals, answeredHere, rows, timeSaved } = report;
+  const { range, by, totals, answeredHere, rows, timeSaved, kvCache } = report;
   const document = {
     schema: 1,
     generatedAt: new Date(generatedAtMs).toISOString(),
@@ -56,6 +56,7 @@ export function toJson(report: StatsReport, generatedAtMs: number): string {
     answeredHere,
     rows,
     timeSaved,
+    kvCache,
   };
   return `${JSON.stringify(document, threeDecimals, 2)}\n`;
 }

@@ -14,6 +14,7 @@ import { createPrompts } from '../../daemon/keeper/prompts.ts';
 import { createLive } from '../../daemon/live.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
 import { reportBackends } from '../../daemon/status.ts';
+import { createGuardian } from '../../router/guardian.ts';
 import { createMemory } from '../../router/memory.ts';
 import type { Outcome } from '../../router/outcome.ts';
 import type { StartedRequest } from '../../store/row.ts';
@@ -89,6 +90,7 @@ export async function startHarness(
     fleet,
     claude,
     memory: createMemory(),
+    guardian: createGuardian(),
     estimator: createTokenEstimator(),
     prompts: createPrompts(),
     stopping: harness.stopping.signal,
