@@ -68,6 +68,19 @@ command('explain', 'why a request went where it went, what was expected and what
     ends(await (await import('./show-explain.ts')).showExplain(request, options)),
   );
 
+command('sessions', 'the coding sessions: turns, requests, waiting and cache of each')
+  .option('--since <period>', 'such as 24h, 7d, today or a date', '7d')
+  .option('--limit <count>', 'how many, the one used last first', '20')
+  .option('--json', 'as JSON')
+  .action(async (options) => ends(await (await import('./show-sessions.ts')).showSessions(options)));
+
+command('session', 'one coding session, turn by turn')
+  .argument('[session]', 'its id or how that begins, or -1 for the one used last', '-1')
+  .option('--json', 'as JSON')
+  .action(async (session, options) =>
+    ends(await (await import('./show-sessions.ts')).showSession(session, options)),
+  );
+
 withConfigFlags(command('run', 'start the daemon if needed, and Claude Code connected to it'))
   .argument('[claude arguments...]', 'after --, handed on to Claude Code as they are')
   .passThroughOptions()
