@@ -1,12 +1,21 @@
 #!/usr/bin/env node
 // The command line. Each command is loaded when it is called, so that `status` does not wait for what `start` needs.
 
-import { Command, CommanderError } from 'commander';
-import { ConfigError } from '../daemon/config-error.ts';
-import { packageVersion } from '../daemon/version.ts';
-import { EXIT, type ExitCode, note } from './terminal.ts';
+import type { Command } from 'commander';
+import type { ExitCode } from './terminal.ts';
 
-const program = new Command('anyclaude')
+// A prompt line waits for this one: it is over before the rest of the command line is loaded.
+if (process.argv[2] === 'statusline' && process.argv.length === 3) {
+  (await import('./statusline.ts')).printStatusline(process.env);
+  process.exit(0);
+}
+
+const { EXIT, note } = await import('./terminal.ts');
+const { ConfigError } = await import('../daemon/config-error.ts');
+const { packageVersion } = await import('../daemon/version.ts');
+const { Command: Program, CommanderError } = await import('commander');
+
+const program = new Program('anyclaude')
   .description(
     'Lets Claude Code run on your own model servers, routed by task, and records what you waited for.',
   )
@@ -80,6 +89,10 @@ command('session', 'one coding session, turn by turn')
   .action(async (session, options) =>
     ends(await (await import('./show-sessions.ts')).showSession(session, options)),
   );
+
+command('statusline', "one line for Claude Code's prompt: reads its JSON from stdin").action(async () => {
+  (await import('./statusline.ts')).printStatusline(process.env);
+});
 
 withConfigFlags(command('run', 'start the daemon if needed, and Claude Code connected to it'))
   .argument('[claude arguments...]', 'after --, handed on to Claude Code as they are')
