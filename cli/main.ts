@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command line. Each command is loaded when it is called, so that `status` does not wait for what `start` needs.
 
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import type { ExitCode } from './terminal.ts';
 
 // A prompt line waits for this one: it is over before the rest of the command line is loaded.
@@ -13,7 +13,7 @@ if (process.argv[2] === 'statusline' && process.argv.length === 3) {
 const { EXIT, note } = await import('./terminal.ts');
 const { ConfigError } = await import('../daemon/config-error.ts');
 const { packageVersion } = await import('../daemon/version.ts');
-const { Command: Program, CommanderError } = await import('commander');
+const { Argument, Command: Program, CommanderError, Option: ProgramOption } = await import('commander');
 
 const program = new Program('anyclaude')
   .description(
@@ -24,6 +24,15 @@ const program = new Program('anyclaude')
   .showHelpAfterError('(anyclaude --help lists the commands)')
   .exitOverride();
 
+const MODES = ['auto', 'task', 'shadow', 'mlx-lm', 'lmstudio', 'claude'];
+
+/** What may be chosen is shown and completed; a wrong choice is told by who reads it, as one of a file would be. */
+function oneOf(flags: string, description: string, choices: readonly string[]): Option {
+  const option = new ProgramOption(flags, description);
+  option.argChoices = [...choices];
+  return option;
+}
+
 /** Registers a command whose action resolves to the exit code. */
 function command(name: string, description: string): Command {
   return program.command(name).description(description);
@@ -31,7 +40,7 @@ function command(name: string, description: string): Command {
 
 function withConfigFlags(registered: Command): Command {
   return registered
-    .option('--mode <mode>', 'auto, task, shadow, mlx-lm, lmstudio or claude')
+    .addOption(oneOf('--mode <mode>', 'where requests go', MODES))
     .option('--port <port>', 'port to listen on (4784)')
     .option('--host <address>', 'address to listen on (127.0.0.1)')
     .option('--config <file>', 'configuration file (config.json in the state folder)');
@@ -121,6 +130,12 @@ config
   .command('schema')
   .description('JSON Schema of config.json')
   .action(async () => ends((await import('./config.ts')).schema()));
+
+command('completion', 'a script that lets your shell complete these commands')
+  .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
+  .action(async (shell) => {
+    process.stdout.write((await import('./completion.ts')).completionScript(program, shell));
+  });
 
 // `anyclaude logs | head` closes our stdout: that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
