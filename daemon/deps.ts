@@ -1,6 +1,7 @@
 // What the one pass works with. Everything that is an effect or a state comes in here as a value.
 
 import type { ClaudeBackend } from '../backend/claude.ts';
+import type { Guardian } from '../router/guardian.ts';
 import type { Memory } from '../router/memory.ts';
 import type { Outcome } from '../router/outcome.ts';
 import type { StartedRequest } from '../store/row.ts';
@@ -17,6 +18,7 @@ export type Deps = {
   readonly fleet: Fleet;
   readonly claude: ClaudeBackend;
   readonly memory: Memory;
+  readonly guardian: Guardian;
   readonly estimator: TokenEstimator;
   /** Aborts when the daemon has to stop before its streams have ended. */
   readonly stopping: AbortSignal;

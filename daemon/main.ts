@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { DestinationStream } from 'pino';
 import { createClaudeBackend } from '../backend/claude.ts';
 import { SHIPPED } from '../router/classify.ts';
+import { createGuardian } from '../router/guardian.ts';
 import { createRecorder, type Recorder } from '../store/recorder.ts';
 import { createApp } from './app.ts';
 import type { Config } from './config.ts';
@@ -98,6 +99,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     fleet,
     claude: createClaudeBackend({ name: CLAUDE, baseUrl: config.claude.baseUrl, ownToken: config.token }),
     memory,
+    guardian: createGuardian(),
     estimator,
     stopping: stopping.signal,
     draining: () => state.draining,

@@ -21,6 +21,8 @@ export type Tally = {
   readonly stopReason: string | undefined;
   readonly toolCalls: readonly ToolCall[];
   readonly cache: CacheReport;
+  /** The backend told of its cache what cannot be. */
+  readonly toldTheImpossible: boolean;
 };
 
 type Seen = {
@@ -70,6 +72,9 @@ export function createTally(): Tally {
     get cache() {
       return cacheReport(seen);
     },
+    get toldTheImpossible() {
+      return isImpossible(seen.usage);
+    },
   };
 }
 
@@ -98,6 +103,8 @@ function seeFrame(seen: Seen, frame: Frame, nowMs: number): void {
 function cacheReport({ usage, progress }: Seen): CacheReport {
   const promptTokens = plausible(usage?.promptTokens);
   if (promptTokens === undefined) return { evidence: 'none' };
+  // Who contradicts himself there is not believed elsewhere.
+  if (isImpossible(usage)) return { evidence: 'none', promptTokens };
 
   const reported = plausible(usage?.cachedTokens, promptTokens);
   if (reported !== undefined) {
@@ -116,6 +123,11 @@ function cacheReport({ usage, progress }: Seen): CacheReport {
     return { evidence: 'progress', promptTokens, cachedTokens: fromProgress };
   }
   return { evidence: 'none', promptTokens };
+}
+
+function isImpossible({ cachedTokens, promptTokens, impossibleCache }: Partial<UsageNote> = {}): boolean {
+  if (cachedTokens === undefined) return impossibleCache === true;
+  return impossibleCache === true || plausible(cachedTokens, plausible(promptTokens)) === undefined;
 }
 
 function plausible(tokens: number | undefined, atMost = Number.MAX_SAFE_INTEGER): number | undefined {

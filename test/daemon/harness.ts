@@ -13,6 +13,7 @@ import { createFleet, type Member } from '../../daemon/fleet.ts';
 import { createLive } from '../../daemon/live.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
 import { reportBackends } from '../../daemon/status.ts';
+import { createGuardian } from '../../router/guardian.ts';
 import { createMemory } from '../../router/memory.ts';
 import type { Outcome } from '../../router/outcome.ts';
 import type { StartedRequest } from '../../store/row.ts';
@@ -88,6 +89,7 @@ export async function startHarness(
     fleet,
     claude,
     memory: createMemory(),
+    guardian: createGuardian(),
     estimator: createTokenEstimator(),
     stopping: harness.stopping.signal,
     draining: () => harness.draining,
