@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { parseSince } from '../../cli/since.ts';
+import { parseSince } from '../../store/since.ts';
 import { runStats, type StatsOptions } from '../../cli/stats.ts';
 import { renderStats, type Screen, screenOf } from '../../cli/stats-screen.ts';
 import { emptyReport, type StatsReport, type StatsRow, statsReport } from '../../store/report.ts';

@@ -12,6 +12,7 @@ import { createEventStreams, type EventStreams } from '../../daemon/event-stream
 import { createFleet, type Member } from '../../daemon/fleet.ts';
 import { createLive } from '../../daemon/live.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
+import { createReader } from '../../daemon/reader.ts';
 import { reportBackends } from '../../daemon/status.ts';
 import { createMemory } from '../../router/memory.ts';
 import type { Outcome } from '../../router/outcome.ts';
@@ -55,6 +56,7 @@ export type Harness = {
 export async function startHarness(
   settings: object = {},
   claudeUrl = 'http://127.0.0.1:9',
+  databasePath = '/nowhere/anyclaude.db',
 ): Promise<Harness> {
   const written = { claude: { baseUrl: claudeUrl }, commitAfterMs: 60_000, ...settings };
   const file = { path: 'config.json', text: JSON.stringify(written) };
@@ -107,8 +109,9 @@ export async function startHarness(
   const port = () => (server.address() as AddressInfo).port;
   const guard = { allowedHosts: config.allowedHosts, port, ...(config.token && { token: config.token }) };
   const status = () => ({ running: true, backends: reportBackends(fleet) }) as never;
+  const reader = createReader({ path: databasePath, wall: () => Date.now() });
   const events = createEventStreams({ live, status, timing: { pingEveryMs: 20, statusEveryMs: 20 } });
-  server.on('request', createApp({ deps, guard, metrics, status, events }));
+  server.on('request', createApp({ deps, guard, metrics, status, events, reader }));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(harness, {
     url: `http://127.0.0.1:${port()}`,
@@ -126,7 +129,10 @@ export async function startHarness(
       while (outcomes[at] === undefined) await new Promise<void>((resolve) => waiting.push(resolve));
       return outcomes[at];
     },
-    close: () => end(server, deps),
+    async close() {
+      await reader.close();
+      await end(server, deps);
+    },
   });
 }
 
