@@ -13,6 +13,7 @@ import type { Clock } from './draft.ts';
 import { createEventStreams } from './event-stream.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { drain, listen, portOf, urlOf } from './http-server.ts';
+import { createPrompts } from './keeper/prompts.ts';
 import { loadLearned, saveLearned } from './learned.ts';
 import { createLive } from './live.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
@@ -100,6 +101,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     claude: createClaudeBackend({ name: CLAUDE, baseUrl: config.claude.baseUrl, ownToken: config.token }),
     memory,
     estimator,
+    prompts: createPrompts(),
     stopping: stopping.signal,
     draining: () => state.draining,
     live,

@@ -29,8 +29,14 @@ export function segments(conversation: Conversation): readonly Segment[] {
   ];
 }
 
-function createChain(): (kind: Segment['kind'], text: string, images?: readonly string[]) => Segment {
-  let previous = '';
+/** The segment that a message adds behind the one with this hash. The first user message is more than one. */
+export function nextSegment(previousHash: string, message: Message): Segment {
+  return createChain(previousHash)('message', messageText(message), imagesIn(message));
+}
+
+function createChain(
+  previous = '',
+): (kind: Segment['kind'], text: string, images?: readonly string[]) => Segment {
   return (kind, text, images = []) => {
     const own = images.length === 0 ? text : `${text}\n${images.join('\n')}`;
     previous = hash('sha256', `${previous}${kind}\n${own}`, 'hex').slice(0, 32);

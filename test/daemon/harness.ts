@@ -10,6 +10,7 @@ import { type Config, loadConfig } from '../../daemon/config.ts';
 import type { Deps } from '../../daemon/deps.ts';
 import { createEventStreams, type EventStreams } from '../../daemon/event-stream.ts';
 import { createFleet, type Member } from '../../daemon/fleet.ts';
+import { createPrompts } from '../../daemon/keeper/prompts.ts';
 import { createLive } from '../../daemon/live.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
 import { createReader } from '../../daemon/reader.ts';
@@ -91,6 +92,7 @@ export async function startHarness(
     claude,
     memory: createMemory(),
     estimator: createTokenEstimator(),
+    prompts: createPrompts(),
     stopping: harness.stopping.signal,
     draining: () => harness.draining,
     live,
