@@ -143,7 +143,7 @@ function statusOf({ config, version, server, state, recorder, fleet, deps }: Dae
     mode: config.mode,
     uptimeS: Math.round((clock.wall() - state.startedAtMs) / 1000),
     draining: state.draining,
-    backends: reportBackends(fleet),
+    backends: reportBackends(fleet, deps.memory),
     store: { queued, dropped, lastError: lastError ?? null },
     notes: [
       ...state.notes,

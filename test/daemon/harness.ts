@@ -110,7 +110,7 @@ export async function startHarness(
   const server = createServer();
   const port = () => (server.address() as AddressInfo).port;
   const guard = { allowedHosts: config.allowedHosts, port, ...(config.token && { token: config.token }) };
-  const status = () => ({ running: true, backends: reportBackends(fleet) }) as never;
+  const status = () => ({ running: true, backends: reportBackends(fleet, deps.memory) }) as never;
   const reader = createReader({ path: databasePath, wall: () => Date.now() });
   const events = createEventStreams({ live, status, timing: { pingEveryMs: 20, statusEveryMs: 20 } });
   server.on('request', createApp({ deps, guard, metrics, status, events, reader }));
