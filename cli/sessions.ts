@@ -2,13 +2,13 @@
 
 import { type SessionHistory, toHistory } from '../store/session-history.ts';
 import { findSession, listSessions, requestsOfSession, type SessionList } from '../store/sessions.ts';
+import { parseSince } from '../store/since.ts';
 import { type ReadIo, readStore } from './reading.ts';
 import type { Screen } from './screen.ts';
 import { historyJson, sessionsJson } from './session-json.ts';
 import { renderHistory } from './session-screen.ts';
 import { renderSessions } from './sessions-screen.ts';
 import { plural } from './shown.ts';
-import { parseSince } from './since.ts';
 
 export type SessionsOptions = {
   readonly since?: string | undefined;
