@@ -22,10 +22,10 @@ export type Tally = {
   readonly stopReason: string | undefined;
   readonly toolCalls: readonly ToolCall[];
   readonly cache: CacheReport;
-  /** What the answer said; undefined until it is complete. */
-  readonly answer: readonly ContentBlock[] | undefined;
   /** The backend told of its cache what cannot be. */
   readonly toldTheImpossible: boolean;
+  /** What the answer said; undefined until it is complete. */
+  readonly answer: readonly ContentBlock[] | undefined;
 };
 
 type Seen = {
@@ -76,11 +76,11 @@ export function createTally(): Tally {
     get cache() {
       return cacheReport(seen);
     },
-    get answer() {
-      return seen.fold.message()?.content;
-    },
     get toldTheImpossible() {
       return isImpossible(seen.usage);
+    },
+    get answer() {
+      return seen.fold.message()?.content;
     },
   };
 }

@@ -31,11 +31,6 @@ export function segments(conversation: Conversation): readonly Segment[] {
   ];
 }
 
-/** The segment that a message adds behind the one with this hash. The first user message is more than one. */
-export function nextSegment(previousHash: string, message: Message): Segment {
-  return createChain(previousHash)('message', messageText(message), imagesIn(message));
-}
-
 /** What is kept of a segment that stood in a prompt's last place. */
 export type Tail = { readonly hash: string; readonly chars: number; readonly images: number };
 
@@ -48,6 +43,11 @@ export function grewFrom(tail: Tail, previousHash: string, { kind, text, images 
   if (text.length < tail.chars || images.length < tail.images) return false;
   const beginning = [text.slice(0, tail.chars), ...images.slice(0, tail.images)].join('\n');
   return linkHash(previousHash, kind, beginning) === tail.hash;
+}
+
+/** The segment that a message adds behind the one with this hash. The first user message is more than one. */
+export function nextSegment(previousHash: string, message: Message): Segment {
+  return createChain(previousHash)('message', messageText(message), imagesIn(message));
 }
 
 function createChain(
