@@ -132,6 +132,15 @@ const UNKNOWN = {
   shadow: null,
   signals: null,
   message: null,
+  break_cause: null,
+  break_segment: null,
+  break_detail: null,
+  break_tokens: null,
+  break_seconds: null,
+  saved_seconds: null,
+  saved_low_seconds: null,
+  saved_high_seconds: null,
+  saved_basis: null,
 } as const satisfies Partial<RequestRow>;
 
 function callerColumns(request: StartedRequest) {
