@@ -129,6 +129,9 @@ function checkTogether(config: Config, originOf: (key: string) => Origin): void 
     const how = 'set "token" in config.json or ANYCLAUDE_TOKEN (at least 16 characters)';
     refuse('host', config.host, `a loopback address such as 127.0.0.1 as long as there is no token: ${how}`);
   }
+  const { requestDays, rollupDays } = config.retention;
+  if (rollupDays < requestDays)
+    refuse('retention.rollupDays', String(rollupDays), `at least retention.requestDays, ${requestDays}`);
   const isFixed = !CHOOSING_MODES.has(config.mode) && config.mode !== 'claude';
   if (isFixed && !names.includes(config.mode))
     refuse('mode', config.mode, 'auto, task, shadow, claude or a backend that exists');

@@ -1,6 +1,8 @@
-// Sums up one hour of requests. Everything is done by the database itself, in the transaction of the caller.
+// Sums up one hour of requests. Everything is done by the database itself, in the transaction of the caller; between
+// two statements, which take a millisecond or so, whoever waits for the event loop has its turn.
 
-import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { setImmediate } from 'node:timers/promises';
+import { type Kysely, type QueryResult, type RawBuilder, sql } from 'kysely';
 import { FACET_KEYS, FACET_NAMES, FACETS, type Facet, type FacetKey, keyOfRequest } from './facets.ts';
 import { bucketOf, HISTOGRAMS } from './histogram.ts';
 import type { Schema } from './schema.ts';
@@ -19,9 +21,31 @@ export async function addHour(db: Transaction, hourMs: number): Promise<void> {
 export async function forgetHour(db: Transaction, hourMs: number): Promise<void> {
   for (const facet of FACET_NAMES) {
     for (const table of ['rollup_hours', 'rollup_buckets']) {
-      await sql`delete from ${sql.table(table)} where facet = ${facet} and hour_ms = ${hourMs}`.execute(db);
+      await run(db, sql`delete from ${sql.table(table)} where facet = ${facet} and hour_ms = ${hourMs}`);
     }
   }
+}
+
+/** Unlike the rows of other tables they are many, so they go in portions. */
+export async function deleteHour(db: Transaction, hourMs: number): Promise<void> {
+  for (;;) {
+    const { numAffectedRows } = await run(
+      db,
+      sql`delete from requests where id in (
+        select id from requests where started_ms >= ${hourMs} and started_ms < ${hourMs + HOUR_MS}
+        and result <> 'running' limit ${ROWS_AT_ONCE}
+      )`,
+    );
+    if (Number(numAffectedRows) < ROWS_AT_ONCE) return;
+  }
+}
+
+const ROWS_AT_ONCE = 50;
+
+async function run(db: Transaction, statement: RawBuilder<unknown>): Promise<QueryResult<unknown>> {
+  const result = await statement.execute(db);
+  await setImmediate();
+  return result;
 }
 
 async function addFacet(db: Transaction, facet: Facet, hourMs: number): Promise<void> {
@@ -49,28 +73,36 @@ async function hasRows(db: Transaction, { from }: Source): Promise<boolean> {
 }
 
 async function nameGroups(db: Transaction, { facet, hourMs, from }: Source): Promise<void> {
-  await sql`
+  await run(
+    db,
+    sql`
     insert into rollup_groups (facet, last_hour_ms, ${columns(FACET_KEYS)})
     select ${facet}, ${hourMs}, ${columns(FACET_KEYS)}
     from (select distinct ${keys(facet)} from ${from(ALL)}) r
     where not exists (select 1 from rollup_groups g where ${isGroupOf(facet)})
-  `.execute(db);
+  `,
+  );
 }
 
 async function addSumsOf(db: Transaction, { facet, hourMs, from }: Source): Promise<void> {
-  await sql`
+  await run(
+    db,
+    sql`
     insert into rollup_hours (facet, hour_ms, group_id, ${columns(SUM_COLUMNS)})
     select ${facet}, ${hourMs}, g.group_id, ${prefixed('r', SUM_COLUMNS)}
     from (
       select ${keys(facet)}, ${sql.join(sumsOfRequests())} from ${from(ALL)} group by ${keyList(facet)}
-    ) r join rollup_groups g on ${isGroupOf(facet)}
-    where true
+    ) r cross join rollup_groups g where ${isGroupOf(facet)}
     on conflict (facet, hour_ms, group_id) do update set ${sql.join(addedToHours())}
-  `.execute(db);
-  await sql`
+  `,
+  );
+  await run(
+    db,
+    sql`
     update rollup_groups set last_hour_ms = ${hourMs} where last_hour_ms < ${hourMs}
     and group_id in (select group_id from rollup_hours where facet = ${facet} and hour_ms = ${hourMs})
-  `.execute(db);
+  `,
+  );
 }
 
 async function addBuckets(
@@ -78,17 +110,19 @@ async function addBuckets(
   { facet, hourMs, from }: Source,
   { name, value, where }: (typeof HISTOGRAMS)[number],
 ): Promise<void> {
-  await sql`
+  await run(
+    db,
+    sql`
     insert into rollup_buckets (facet, hour_ms, group_id, histogram, bucket, requests)
     select ${facet}, ${hourMs}, g.group_id, r.histogram, r.bucket, r.requests
     from (
       select ${keys(facet)}, ${name} as histogram, ${bucketOf(value)} as bucket, count(*) as requests
       from ${from(where)} group by ${keyList(facet)}, histogram, bucket
-    ) r join rollup_groups g on ${isGroupOf(facet)}
-    where true
+    ) r cross join rollup_groups g where ${isGroupOf(facet)}
     on conflict (facet, hour_ms, group_id, histogram, bucket)
     do update set requests = rollup_buckets.requests + excluded.requests
-  `.execute(db);
+  `,
+  );
 }
 
 /** All key columns of a group, NULL where the facet does not tell by them. */
@@ -105,7 +139,8 @@ function expression(facet: Facet, key: FacetKey): RawBuilder<unknown> {
   return told.includes(key) ? keyOfRequest(key) : sql`null`;
 }
 
-/** NULL is a key like any other: a request of no project belongs to the group of no project. */
+// NULL is a key like any other: a request of no project belongs to the group of no project. SQLite joins in the order
+// of a cross join: with the groups first it would look at all sessions that there ever were.
 function isGroupOf(facet: Facet): RawBuilder<boolean> {
   const same = FACET_KEYS.map((key) => sql`g.${sql.ref(key)} is not distinct from r.${sql.ref(key)}`);
   return sql`(g.facet = ${facet} and ${sql.join(same, sql` and `)})`;

@@ -6,8 +6,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { FACET_NAMES } from './facets.ts';
-import { addHour, forgetHour, HOUR_MS } from './rollup.ts';
+import { addHour, deleteHour, forgetHour, HOUR_MS } from './rollup.ts';
 import type { RollupStateTable, Schema } from './schema.ts';
+import { isBusy } from './sqlite-error.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -17,7 +18,7 @@ export type UpkeepOptions = {
   readonly retention: Retention;
   /** Ends it after the step that runs. */
   readonly signal?: AbortSignal;
-  /** Told how long each transaction held the event loop. */
+  /** Told how long each transaction took; the event loop turns within it. */
   readonly onStep?: (durationMs: number) => void;
 };
 
@@ -71,13 +72,28 @@ async function repeat(db: Kysely<Schema>, options: UpkeepOptions, step: Step): P
   for (let steps = 0; ; steps += 1) {
     if (options.signal?.aborted === true) return steps;
     const startedMs = performance.now();
-    const wasWork = await db.transaction().execute(step);
+    const wasWork = await transact(db, step);
     const tookMs = performance.now() - startedMs;
     options.onStep?.(tookMs);
     if (!wasWork) return steps;
     await delay(Math.ceil(tookMs));
   }
 }
+
+/** Whoever else writes to the file is let through, for a second or so. */
+async function transact(db: Kysely<Schema>, step: Step): Promise<boolean> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await db.transaction().execute(step);
+    } catch (error) {
+      if (!isBusy(error) || attempt === ATTEMPTS) throw error;
+      await delay(BUSY_PAUSE_MS);
+    }
+  }
+}
+
+const ATTEMPTS = 40;
+const BUSY_PAUSE_MS = 25;
 
 async function rollNext(db: Kysely<Schema>, closedMs: number): Promise<boolean> {
   const late = await db.selectFrom('rollup_late').select('hour_ms').orderBy('hour_ms').executeTakeFirst();
@@ -146,15 +162,6 @@ async function oldestHour(db: Kysely<Schema>, fromMs: number, untilMs: number): 
     .orderBy('started_ms')
     .executeTakeFirst();
   return oldest === undefined ? undefined : hourOf(oldest.started_ms);
-}
-
-async function deleteHour(db: Kysely<Schema>, hourMs: number): Promise<void> {
-  await db
-    .deleteFrom('requests')
-    .where('started_ms', '>=', hourMs)
-    .where('started_ms', '<', hourMs + HOUR_MS)
-    .where('result', '<>', 'running')
-    .execute();
 }
 
 async function tidy(db: Kysely<Schema>, { nowMs, retention, onStep }: UpkeepOptions): Promise<void> {
