@@ -1,7 +1,7 @@
 // The one screen of `explain`. What nobody told is a dash.
 
 import type { Cost, CostParts } from '../router/cost.ts';
-import type { Explained } from './explained.ts';
+import type { Explained } from '../store/explained.ts';
 import { table } from './terminal.ts';
 
 const SIGNALS_SHOWN = 6;

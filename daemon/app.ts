@@ -4,12 +4,15 @@
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import type { Received } from '../backend/backend.ts';
 import { WireError } from '../wire/error.ts';
+import { createApi } from './api.ts';
 import { countTokens } from './count-tokens.ts';
 import type { Deps } from './deps.ts';
+import type { EventStreams } from './event-stream.ts';
 import { type GuardOptions, guard } from './guard.ts';
 import { handle } from './handle.ts';
 import type { Metrics } from './metrics.ts';
 import { modelList } from './models.ts';
+import type { Reader } from './reader.ts';
 import { replyToWireError } from './reply.ts';
 import { sendError, sendJson } from './sink.ts';
 import type { StatusReport } from './status.ts';
@@ -19,9 +22,18 @@ export type AppOptions = {
   readonly guard: GuardOptions;
   readonly metrics: Metrics;
   readonly status: () => StatusReport;
+  readonly events: EventStreams;
+  readonly reader: Reader;
 };
 
-export function createApp({ deps, guard: guardOptions, metrics, status }: AppOptions): Express {
+export function createApp({
+  deps,
+  guard: guardOptions,
+  metrics,
+  status,
+  events,
+  reader,
+}: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -56,9 +68,10 @@ export function createApp({ deps, guard: guardOptions, metrics, status }: AppOpt
     response.setHeader('content-type', contentType);
     response.end(text);
   });
+  app.use('/api', createApi({ live: deps.live, events, reader, wall: deps.clock.wall }));
   app.use((request) => {
     throw new WireError(
-      `anyclaude serves no ${request.method} on this path; it serves /v1/messages, /v1/messages/count_tokens, /v1/models, /healthz, /readyz, /status and /metrics.`,
+      `anyclaude serves no ${request.method} on this path; it serves /v1/messages, /v1/messages/count_tokens, /v1/models, /healthz, /readyz, /status, /metrics and, for its own page, /api.`,
       404,
       'not_found_error',
     );

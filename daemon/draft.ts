@@ -2,7 +2,8 @@
 // `finish` turns it into the one Outcome. What never became known stays absent.
 
 import type { Classification, Decision } from '../router/decision.ts';
-import type { Attempt, CacheReport, Ending, Kind, Outcome, Signal } from '../router/outcome.ts';
+import type { Attempt, CacheBreak, CacheReport, Ending, Kind, Outcome, Signal } from '../router/outcome.ts';
+import type { Saved } from '../router/savings.ts';
 import type { Caller } from '../wire/caller.ts';
 import type { Phase } from '../wire/error.ts';
 import type { Tally } from './tally.ts';
@@ -23,8 +24,14 @@ export type Known = {
   classification?: Classification;
   decision?: Decision;
   signals?: readonly Signal[];
+  /** What the plan took the prompt for. The outcome has the backend's own count, or none. */
+  estimatedPromptTokens?: number;
   /** Cached tokens as the wait betrayed them, where the backend told nothing. */
   inferredCachedTokens?: number;
+  cacheBreak?: CacheBreak;
+  saved?: Saved;
+  serverVersion?: string;
+  coldLoad?: boolean;
   answeredBy: string;
   model?: string;
   queueMs?: number;
@@ -67,7 +74,7 @@ export function createDraft(requestId: string, bytesIn: number, clock: Clock): D
     known,
     phase: 'queued',
     finish(ending, tally) {
-      const { caller, inferredCachedTokens, ...rest } = known;
+      const { caller, inferredCachedTokens, estimatedPromptTokens: _estimate, ...rest } = known;
       const first = tally.firstContentAtMs;
       return {
         requestId,

@@ -5,18 +5,23 @@ import { createServer } from 'node:http';
 import type { DestinationStream } from 'pino';
 import { createClaudeBackend } from '../backend/claude.ts';
 import { SHIPPED } from '../router/classify.ts';
+import { createGuardian } from '../router/guardian.ts';
 import { createRecorder, type Recorder } from '../store/recorder.ts';
 import { createApp } from './app.ts';
 import type { Config } from './config.ts';
 import type { Deps } from './deps.ts';
 import type { Clock } from './draft.ts';
+import { createEventStreams } from './event-stream.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { drain, listen, portOf, urlOf } from './http-server.ts';
+import { createPrompts } from './keeper/prompts.ts';
 import { loadLearned, saveLearned } from './learned.ts';
+import { createLive } from './live.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
 import { createMembers } from './members.ts';
 import { openMetrics } from './metric-sources.ts';
 import type { Metrics } from './metrics.ts';
+import { createReader } from './reader.ts';
 import { startSchedule } from './schedule.ts';
 import { databasePath } from './state.ts';
 import { editNotes, reportBackends, type StatusReport } from './status.ts';
@@ -58,6 +63,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   async function close(): Promise<void> {
     if (daemon.state.draining) return closed.promise;
     daemon.state.draining = true;
+    daemon.events.close();
     await drain(server, daemon.stopping, config.drainMs);
     await schedule.stop();
     await end(daemon);
@@ -87,6 +93,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
   );
   const metrics: Metrics = openMetrics({ config, version, claudeBackend: CLAUDE, fleet, recorder });
   const { memory, estimator } = loadLearned(config.home);
+  const live = createLive(clock);
   const deps: Deps = {
     config,
     clock,
@@ -94,14 +101,18 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     fleet,
     claude: createClaudeBackend({ name: CLAUDE, baseUrl: config.claude.baseUrl, ownToken: config.token }),
     memory,
+    guardian: createGuardian(),
     estimator,
+    prompts: createPrompts(),
     stopping: stopping.signal,
     draining: () => state.draining,
+    live,
     begin: (started) => recorder.begin(started),
     record: (outcome) => {
       recorder.end(outcome);
       metrics.observe(outcome);
       memory.observeOutcome(outcome, clock.wall());
+      live.ended(outcome);
       logOutcome(log, outcome);
     },
     note: (sentence) => {
@@ -111,13 +122,15 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     logError: (error, requestId) => log.error({ requestId, err: error }, 'a bug in anyclaude'),
   };
   const server = createServer();
-  const daemon = { config, version, log, server, stopping, state, recorder, fleet, deps };
+  const events = createEventStreams({ live, status: () => statusOf(daemon) });
+  const reader = createReader({ path: databasePath(config.home), wall: clock.wall });
+  const daemon = { config, version, log, server, stopping, state, recorder, fleet, deps, events, reader };
   const guard = {
     allowedHosts: config.allowedHosts,
     port: () => portOf(server),
     ...(config.token && { token: config.token }),
   };
-  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon) }));
+  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon), events, reader }));
   return daemon;
 }
 
@@ -132,7 +145,7 @@ function statusOf({ config, version, server, state, recorder, fleet, deps }: Dae
     mode: config.mode,
     uptimeS: Math.round((clock.wall() - state.startedAtMs) / 1000),
     draining: state.draining,
-    backends: reportBackends(fleet),
+    backends: reportBackends(fleet, deps.memory),
     store: { queued, dropped, lastError: lastError ?? null },
     notes: [
       ...state.notes,
@@ -143,8 +156,8 @@ function statusOf({ config, version, server, state, recorder, fleet, deps }: Dae
   };
 }
 
-async function end({ config, log, fleet, deps, recorder }: Daemon): Promise<void> {
-  await Promise.all([fleet.close(), deps.claude.close()]);
+async function end({ config, log, fleet, deps, recorder, reader }: Daemon): Promise<void> {
+  await Promise.all([fleet.close(), deps.claude.close(), reader.close()]);
   await recorder.close();
   try {
     saveLearned(config.home, deps);

@@ -1,6 +1,7 @@
 // The closed sets that labels come from. Every set that the configuration makes possible is written at 0 before
 // the first request: rate() and alerts see the very first event, and a request can never add a series.
 
+import { BREAK_CAUSES } from '../router/breaks.ts';
 import { CACHE_RESULTS } from '../router/cache.ts';
 import { CLASSIFY_REASONS, DECISION_REASONS } from '../router/decision.ts';
 import type { Catalogue } from './metric-catalogue.ts';
@@ -45,8 +46,12 @@ export function initialise(catalogue: Catalogue, sources: LabelSources): void {
   catalogue.storeFlush.zero({});
 }
 
-/** Nothing is predicted for the Claude API. */
+/** Nothing is predicted for the Claude API, and its prompts are passed on unread. */
 function initialisePrediction(catalogue: Catalogue, backend: string): void {
+  for (const cause of BREAK_CAUSES) catalogue.cacheBreaks.inc({ backend, cause }, 0);
+  catalogue.cacheBreakTokens.inc({ backend }, 0);
+  catalogue.cacheBreakSeconds.inc({ backend }, 0);
+  for (const evidence of EVIDENCE) catalogue.savedSeconds.inc({ backend, evidence }, 0);
   catalogue.ttftError.zero({ backend });
   catalogue.ttftExpected.inc({ backend }, 0);
   catalogue.ttftActual.inc({ backend }, 0);

@@ -25,6 +25,7 @@ export function observeOutcome(catalogue: Catalogue, outcome: Outcome, claudeBac
   observeSpeed(catalogue, { route, backend }, outcome);
   observePrediction(catalogue, outcome);
   observePrompt(catalogue, backend, outcome.cache);
+  observeCacheWorth(catalogue, backend, outcome);
 }
 
 function observeRouting(catalogue: Catalogue, outcome: Outcome): void {
@@ -90,6 +91,18 @@ function observeSpeed(
   // A tool call is shown when it is whole: its tokens were generated before the first one was seen.
   if (toolCalls.length > 0) return;
   catalogue.tokenTime.observe(labels, (durationMs - ttftMs) / 1000 / (outputTokens - 1));
+}
+
+function observeCacheWorth(catalogue: Catalogue, backend: string, outcome: Outcome): void {
+  const { cacheBreak, saved, cache } = outcome;
+  if (cacheBreak) {
+    catalogue.cacheBreaks.inc({ backend, cause: cacheBreak.cause });
+    catalogue.cacheBreakTokens.inc({ backend }, cacheBreak.lostTokens ?? 0);
+    catalogue.cacheBreakSeconds.inc({ backend }, cacheBreak.lostSeconds ?? 0);
+  }
+  if (saved && cache.evidence !== 'none') {
+    catalogue.savedSeconds.inc({ backend, evidence: cache.evidence }, saved.seconds);
+  }
 }
 
 function observePrompt(catalogue: Catalogue, backend: string, cache: CacheReport): void {

@@ -1,7 +1,8 @@
 // Watches an answer go by and remembers what the outcome needs. It never changes or delays a frame.
 
 import type { CacheReport } from '../router/outcome.ts';
-import type { Frame, ProgressNote, StreamItem, UsageNote } from '../wire/frame.ts';
+import { createFold, type Fold } from '../wire/fold.ts';
+import type { ContentBlock, Frame, ProgressNote, StreamItem, UsageNote } from '../wire/frame.ts';
 
 export type ToolCall = { readonly id: string; readonly name: string };
 
@@ -21,6 +22,10 @@ export type Tally = {
   readonly stopReason: string | undefined;
   readonly toolCalls: readonly ToolCall[];
   readonly cache: CacheReport;
+  /** The backend told of its cache what cannot be. */
+  readonly toldTheImpossible: boolean;
+  /** What the answer said; undefined until it is complete. */
+  readonly answer: readonly ContentBlock[] | undefined;
 };
 
 type Seen = {
@@ -32,10 +37,11 @@ type Seen = {
   usage?: UsageNote;
   stopReason?: string;
   toolCalls: ToolCall[];
+  readonly fold: Fold;
 };
 
 export function createTally(): Tally {
-  let seen: Seen = { toolCalls: [] };
+  let seen: Seen = { toolCalls: [], fold: createFold() };
   return {
     see(item, nowMs) {
       if (item.type === 'progress') seeProgress(seen, item, nowMs);
@@ -44,7 +50,7 @@ export function createTally(): Tally {
       else if (item.generating) seen.firstTokenAtMs ??= nowMs;
     },
     restart() {
-      seen = { toolCalls: [] };
+      seen = { toolCalls: [], fold: createFold() };
     },
     get firstContentAtMs() {
       return seen.firstContentAtMs;
@@ -70,6 +76,12 @@ export function createTally(): Tally {
     get cache() {
       return cacheReport(seen);
     },
+    get toldTheImpossible() {
+      return isImpossible(seen.usage);
+    },
+    get answer() {
+      return seen.fold.message()?.content;
+    },
   };
 }
 
@@ -79,6 +91,7 @@ function seeProgress(seen: Seen, note: ProgressNote, nowMs: number): void {
 }
 
 function seeFrame(seen: Seen, frame: Frame, nowMs: number): void {
+  seen.fold.add(frame);
   if (frame.type === 'content_block_start' && frame.content_block.type !== 'tool_use') {
     seen.firstTokenAtMs ??= nowMs;
   }
@@ -98,6 +111,8 @@ function seeFrame(seen: Seen, frame: Frame, nowMs: number): void {
 function cacheReport({ usage, progress }: Seen): CacheReport {
   const promptTokens = plausible(usage?.promptTokens);
   if (promptTokens === undefined) return { evidence: 'none' };
+  // Who contradicts himself there is not believed elsewhere.
+  if (isImpossible(usage)) return { evidence: 'none', promptTokens };
 
   const reported = plausible(usage?.cachedTokens, promptTokens);
   if (reported !== undefined) {
@@ -116,6 +131,11 @@ function cacheReport({ usage, progress }: Seen): CacheReport {
     return { evidence: 'progress', promptTokens, cachedTokens: fromProgress };
   }
   return { evidence: 'none', promptTokens };
+}
+
+function isImpossible({ cachedTokens, promptTokens, impossibleCache }: Partial<UsageNote> = {}): boolean {
+  if (cachedTokens === undefined) return impossibleCache === true;
+  return impossibleCache === true || plausible(cachedTokens, plausible(promptTokens)) === undefined;
 }
 
 function plausible(tokens: number | undefined, atMost = Number.MAX_SAFE_INTEGER): number | undefined {
