@@ -31,7 +31,7 @@ const COUNTS = [
   'cache_unknown',
   'cache_hits',
   'saved_requests',
-  'saved_measured',
+  'saved_predicted',
   'breaks',
 ];
 /** NULL where no request of the hour told. */
@@ -46,6 +46,9 @@ const SUMS = [
   ['saved_seconds', 'real'],
   ['saved_low_seconds', 'real'],
   ['saved_high_seconds', 'real'],
+  ['saved_reported_seconds', 'real'],
+  ['saved_progress_seconds', 'real'],
+  ['saved_inferred_seconds', 'real'],
   ['break_tokens', 'integer'],
   ['break_seconds', 'real'],
 ] as const;

@@ -52,11 +52,10 @@ export function countsOf(sums: Sums, sessions: number | null): Counts {
 }
 
 export function figuresOf(sums: Sums, spreads: Spreads): Figures {
-  const { completed, failed, refused, interrupted } = sums;
   const known = sums.known_prompt_tokens ?? 0;
   const perS = sums.decode_ms === null ? null : ((sums.decode_tokens ?? 0) * 1000) / sums.decode_ms;
   return {
-    okPercent: percent(completed, completed + failed + refused + interrupted),
+    okPercent: okPercentOf(sums),
     promptTokens: sums.prompt_tokens,
     outputTokens: sums.output_tokens,
     cacheKnownRequests: sums.cache_known,
@@ -76,6 +75,10 @@ export function figuresOf(sums: Sums, spreads: Spreads): Figures {
     savedRequests: sums.saved_requests,
     ...spreads,
   };
+}
+
+export function okPercentOf({ completed, failed, refused, interrupted }: Sums): number | null {
+  return percent(completed, completed + failed + refused + interrupted);
 }
 
 function percent(part: number | null, whole: number): number | null {

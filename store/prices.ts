@@ -21,7 +21,7 @@ export type ModelPrices = {
 /** Null where the model, or a sort of token that it used, is not in the table. */
 export function priceOf(tokens: ClaudeTokens, table: PriceTable | undefined): number | null {
   const prices = table && pricesOf(tokens.model, table);
-  if (prices === undefined) return null;
+  if (prices === undefined || (tokens.inputTokens === null && tokens.outputTokens === null)) return null;
   const parts = [
     part(tokens.inputTokens, prices.input),
     part(tokens.cacheWriteTokens, prices.cacheWrite),

@@ -3,7 +3,8 @@
 // cache, so it would only blur the figures of the backends.
 
 import { CompiledQuery, type Kysely, sql } from 'kysely';
-import { type Counts, countsOf, type Figures, figuresOf } from './figures.ts';
+import type { BreakCause } from '../router/breaks.ts';
+import { type Counts, countsOf, type Figures, figuresOf, okPercentOf } from './figures.ts';
 import {
   askHours,
   askRequests,
@@ -13,6 +14,7 @@ import {
   type KeyName,
   type StatsBy,
 } from './grouping.ts';
+import { type KvFigures, NO_KV_FIGURES } from './kv-figures.ts';
 import type { Schema } from './schema.ts';
 import { sessionsBy, sessionsIn } from './session-counts.ts';
 import { EXACT_UP_TO_REQUESTS, requestsIn, type Sources, sourcesOf } from './sources.ts';
@@ -46,26 +48,6 @@ export type StatsRow = {
 } & Counts &
   Figures;
 
-/** What the cache spared, as each request's own record estimates it. */
-export type TimeSaved = {
-  readonly estimate: true;
-  readonly savedSeconds: number;
-  /** As little or as much as it may be, should all estimates err to the same side. */
-  readonly lowSeconds: number;
-  readonly highSeconds: number;
-  readonly requests: number;
-  /** How many of these rest on measured prefills alone. */
-  readonly measuredRequests: number;
-};
-
-export type BreakCount = {
-  readonly cause: string;
-  readonly breaks: number;
-  /** Of those breaks whose cost is known. */
-  readonly lostTokens: number | null;
-  readonly lostSeconds: number | null;
-};
-
 /** Tokens as the Claude API counts and sells them: the four do not overlap. Null where no request told. */
 export type ClaudeTokens = {
   readonly model: string | null;
@@ -87,10 +69,8 @@ export type StatsReport = {
   readonly answeredHere: { readonly requests: number };
   readonly rows: readonly StatsRow[];
   readonly timeline: Timeline;
-  /** Null where no request says what it was spared. */
-  readonly timeSaved: TimeSaved | null;
-  /** The most frequent first. */
-  readonly cacheBreaks: readonly BreakCount[];
+  /** What the prompt caches did, and what broke them. */
+  readonly kvCache: KvFigures;
   /** A row a model; these requests are among the totals and rows, too. */
   readonly claudeApi: readonly ClaudeTokens[];
 };
@@ -117,8 +97,7 @@ export async function statsReport(
       ...(await totalsOf(read, sources)),
       rows: await rowsBy(read, sources, by),
       timeline: await timelineOf(read, sources),
-      cacheBreaks: await breaksOf(read, sources),
-      claudeApi: await claudeTokens(read, sources),
+      ...(await cachesOf(read, sources)),
     };
   });
 }
@@ -128,7 +107,7 @@ export function emptyReport(range: StatsRange, by: StatsBy): StatsReport {
   const totals = { ...countsOf(NOTHING, 0), running: 0, ...figuresOf(NOTHING, NO_SPREADS) };
   return {
     ...{ range, by, percentiles: 'exact', totals, answeredHere: { requests: 0 }, rows: [] },
-    ...{ timeline: NO_TIMELINE, timeSaved: null, cacheBreaks: [], claudeApi: [] },
+    ...{ timeline: NO_TIMELINE, kvCache: NO_KV_FIGURES, claudeApi: [] },
   };
 }
 
@@ -151,7 +130,8 @@ async function totalsOf(db: Kysely<Schema>, sources: Sources) {
   const served = await sumOf(db, sources, all);
   const here = await sumOf(db, sources, { facet: 'here', keys: [] });
   const running = await runningIn(db, sources);
-  const counted = countsOf(addSums(served, here), await sessionsIn(db, sources));
+  const ended = addSums(served, here);
+  const counted = countsOf(ended, await sessionsIn(db, sources));
   const spreads = (await spreadsBy(db, sources, all)).get(nameOf([])) ?? NO_SPREADS;
   return {
     totals: {
@@ -159,9 +139,9 @@ async function totalsOf(db: Kysely<Schema>, sources: Sources) {
       requests: counted.requests + running,
       running,
       ...figuresOf(served, spreads),
+      okPercent: okPercentOf(ended),
     },
     answeredHere: { requests: here.requests },
-    timeSaved: timeSaved(served),
   };
 }
 
@@ -227,44 +207,68 @@ async function runningIn(db: Kysely<Schema>, { span }: Sources): Promise<number>
   return rows[0]?.running ?? 0;
 }
 
-function timeSaved(sums: Sums): TimeSaved | null {
-  const { saved_seconds, saved_low_seconds, saved_high_seconds, saved_requests, saved_measured } = sums;
-  if (saved_seconds === null) return null;
+/** By whom they were answered, requests tell of the caches and of what went to the Claude API. */
+async function cachesOf(db: Kysely<Schema>, sources: Sources) {
+  const answered = (await sumsBy(db, sources, { facet: 'route', keys: ['backend', 'model'] })).filter(
+    ({ values: [backend] }) => backend !== null,
+  );
+  const causes = await sumsBy(db, sources, { facet: 'cause', keys: ['cause'] });
+  const all = answered.reduce((sum, { row }) => addSums(sum, row), NOTHING);
+  const claude = answered.filter(({ values: [backend] }) => backend === 'claude');
   return {
-    estimate: true,
-    savedSeconds: saved_seconds,
-    lowSeconds: saved_low_seconds ?? saved_seconds,
-    highSeconds: saved_high_seconds ?? saved_seconds,
-    requests: saved_requests,
-    measuredRequests: saved_measured,
+    kvCache: kvOf(all, causes),
+    claudeApi: claude.map(claudeTokens).toSorted((a, b) => b.requests - a.requests),
   };
 }
 
-async function breaksOf(db: Kysely<Schema>, sources: Sources): Promise<readonly BreakCount[]> {
-  const groups = await sumsBy(db, sources, { facet: 'cause', keys: ['cause'] });
-  return groups
-    .map(({ values: [cause], row: { breaks, break_tokens, break_seconds } }) => ({
-      cause: String(cause),
-      breaks,
-      lostTokens: break_tokens,
-      lostSeconds: break_seconds,
-    }))
-    .toSorted((a, b) => b.breaks - a.breaks || (a.cause < b.cause ? -1 : 1));
+function kvOf(sums: Sums, causes: readonly Grouped<Sums>[]): KvFigures {
+  const known = sums.known_prompt_tokens ?? 0;
+  const reused = sums.cached_tokens ?? 0;
+  const counted = causes.map(({ values: [cause], row }) => ({
+    cause: String(cause) as BreakCause,
+    count: row.breaks,
+    tokens: row.break_tokens ?? 0,
+  }));
+  return {
+    requests: sums.requests,
+    reusedTokens: reused,
+    computedTokens: known - reused,
+    unknownTokens: (sums.prompt_tokens ?? 0) - known,
+    saved: savedOf(sums),
+    breaks: {
+      count: sums.breaks,
+      tokens: sums.break_tokens ?? 0,
+      seconds: sums.break_seconds,
+      causes: counted.toSorted((a, b) => b.count - a.count || (a.cause < b.cause ? -1 : 1)),
+    },
+  };
 }
 
-async function claudeTokens(db: Kysely<Schema>, sources: Sources): Promise<readonly ClaudeTokens[]> {
-  const groups = await sumsBy(db, sources, { facet: 'route', keys: ['backend', 'model'] });
-  return groups
-    .filter(({ values }) => values[0] === 'claude')
-    .map(({ values: [, model], row }) => ({
-      model: model === null || model === undefined ? null : String(model),
-      requests: row.requests,
-      inputTokens: uncached(row),
-      cacheWriteTokens: row.written_tokens,
-      cacheReadTokens: row.cached_tokens,
-      outputTokens: row.output_tokens,
-    }))
-    .toSorted((a, b) => b.requests - a.requests);
+function savedOf(sums: Sums): KvFigures['saved'] {
+  if (sums.saved_requests === 0) return null;
+  return {
+    seconds: sums.saved_seconds ?? 0,
+    lowSeconds: sums.saved_low_seconds ?? 0,
+    highSeconds: sums.saved_high_seconds ?? 0,
+    requests: sums.saved_requests,
+    predictedRequests: sums.saved_predicted,
+    byEvidence: {
+      reported: sums.saved_reported_seconds ?? 0,
+      progress: sums.saved_progress_seconds ?? 0,
+      inferred: sums.saved_inferred_seconds ?? 0,
+    },
+  };
+}
+
+function claudeTokens({ values: [, model], row }: Grouped<Sums>): ClaudeTokens {
+  return {
+    model: model === null || model === undefined ? null : String(model),
+    requests: row.requests,
+    inputTokens: uncached(row),
+    cacheWriteTokens: row.written_tokens,
+    cacheReadTokens: row.cached_tokens,
+    outputTokens: row.output_tokens,
+  };
 }
 
 /** What was neither read from the cache nor written to it, of the prompts whose report is known. */

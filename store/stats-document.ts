@@ -6,18 +6,9 @@ import type { ClaudeTokens, StatsReport } from './report.ts';
 /** Grows when a key goes or changes its meaning; new keys may come without it. */
 const SCHEMA = 2;
 
-export type StatsDocument = ReturnType<typeof statsDocument>;
-
-export type DocumentOptions = {
-  /** Unix epoch, milliseconds. */
-  readonly generatedAtMs: number;
-  /** Absent where the configuration has none. */
-  readonly prices?: PriceTable | undefined;
-};
-
-/** Ready for JSON: times are ISO 8601 in UTC, fractions have three decimals. */
-export function statsDocument(report: StatsReport, { generatedAtMs, prices }: DocumentOptions) {
-  const { range, by, percentiles, totals, answeredHere, rows, timeline, timeSaved, cacheBreaks } = report;
+/** Ready for JSON: times are ISO 8601 in UTC, fractions have three decimals. Without `prices` none is known. */
+export function statsDocument(report: StatsReport, generatedAtMs: number, prices?: PriceTable) {
+  const { range, by, percentiles, totals, answeredHere, rows, timeline, kvCache } = report;
   return rounded({
     schema: SCHEMA,
     generatedAt: isoTime(generatedAtMs),
@@ -31,8 +22,7 @@ export function statsDocument(report: StatsReport, { generatedAtMs, prices }: Do
       stepSeconds: timeline.stepMs / 1000,
       points: timeline.points.map(({ startMs, requests }) => ({ start: isoTime(startMs), requests })),
     },
-    timeSaved,
-    cacheBreaks,
+    kvCache,
     claudeApi: claudeApi(report.claudeApi, prices),
   });
 }

@@ -2,6 +2,7 @@
 // request told its part of it, and adding keeps it so.
 
 import { type RawBuilder, sql } from 'kysely';
+import type { CacheReport } from '../router/outcome.ts';
 import type { RequestResult } from './schema.ts';
 
 /** Something came back from a backend, so there could have been a cache report. */
@@ -22,7 +23,7 @@ const COUNTS = {
   cache_unknown: sql`count(*) filter (where cache_evidence = 'none' and ${ANSWERED})`,
   cache_hits: sql`count(*) filter (where cache_result = 'hit')`,
   saved_requests: sql`count(saved_seconds)`,
-  saved_measured: sql`count(saved_seconds) filter (where saved_basis = 'measured')`,
+  saved_predicted: sql`count(saved_seconds) filter (where saved_basis = 'predicted')`,
   breaks: sql`count(break_cause)`,
 };
 
@@ -37,6 +38,9 @@ const SUMS = {
   saved_seconds: sql`sum(saved_seconds)`,
   saved_low_seconds: sql`sum(saved_low_seconds)`,
   saved_high_seconds: sql`sum(saved_high_seconds)`,
+  saved_reported_seconds: savedFrom('reported'),
+  saved_progress_seconds: savedFrom('progress'),
+  saved_inferred_seconds: savedFrom('inferred'),
   break_tokens: sql`sum(break_tokens)`,
   break_seconds: sql`sum(break_seconds)`,
 };
@@ -97,4 +101,8 @@ function fill<Name extends string, Value>(names: readonly Name[], value: Value) 
 
 function countOf(result: RequestResult): RawBuilder<unknown> {
   return sql`count(*) filter (where result = ${sql.lit(result)})`;
+}
+
+function savedFrom(evidence: CacheReport['evidence']): RawBuilder<unknown> {
+  return sql`sum(saved_seconds) filter (where cache_evidence = ${sql.lit(evidence)})`;
 }

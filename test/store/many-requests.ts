@@ -102,12 +102,12 @@ function withMeasures(record: PendingRecord, random: () => number): PendingRecor
     saved_low_seconds: saved_seconds * 0.8,
     saved_high_seconds: saved_seconds * 1.3,
     saved_basis: random() < 0.7 ? 'measured' : 'predicted',
-  };
+  } as const;
   const broken = {
-    break_cause: random() < 0.5 ? 'tools-changed' : 'evicted',
+    break_cause: random() < 0.5 ? 'tools-added' : 'server-lost',
     break_tokens: 900,
     break_seconds: 1.5,
-  };
+  } as const;
   const request = {
     ...record.request,
     ...(cache_result === 'hit' && saved),
