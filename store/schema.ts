@@ -107,8 +107,33 @@ export type DaemonsTable = {
   readonly ended_ms: number | null;
 };
 
+/** One row. Whole hours of Unix time. */
+export type RollupStateTable = {
+  readonly id: number;
+  /** Every hour before it is in the roll-ups. */
+  readonly rolled_until_ms: number;
+  /** Before it there are roll-ups alone, and rows that came late. */
+  readonly pruned_until_ms: number;
+  /** When the upkeep last went through to its end. */
+  readonly kept_ms: number;
+};
+
+/** Hours that got a row, or whose rows changed, after they were rolled up. */
+export type RollupLateTable = { readonly hour_ms: number };
+
+/** What the parts of the daemon know of this machine. */
+export type LearnedTable = {
+  readonly key: string;
+  /** JSON that its owner alone can read. */
+  readonly value: string;
+  readonly updated_ms: number;
+};
+
 export type Schema = {
   readonly requests: RequestsTable;
   readonly attempts: AttemptsTable;
   readonly daemons: DaemonsTable;
+  readonly rollup_state: RollupStateTable;
+  readonly rollup_late: RollupLateTable;
+  readonly learned: LearnedTable;
 };
