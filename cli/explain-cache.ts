@@ -1,6 +1,6 @@
 // What `explain` says of the prompt cache: what broke it, what that cost, and what it was worth.
 
-import type { Explained } from './explained.ts';
+import type { Explained } from '../store/explained.ts';
 
 type Outcome = Explained['outcome'];
 

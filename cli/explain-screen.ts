@@ -1,8 +1,8 @@
 // The one screen of `explain`. What nobody told is a dash.
 
 import type { Cost, CostParts } from '../router/cost.ts';
+import type { Explained } from '../store/explained.ts';
 import { cacheLines } from './explain-cache.ts';
-import type { Explained } from './explained.ts';
 import { table } from './terminal.ts';
 
 const SIGNALS_SHOWN = 6;

@@ -9,7 +9,7 @@ import {
   type StatsReport,
   statsReport,
 } from '../store/report.ts';
-import { parseSince } from './since.ts';
+import { parseSince } from '../store/since.ts';
 import { renderStats, type Screen } from './stats-screen.ts';
 
 export type StatsOptions = {

@@ -12,6 +12,7 @@ import { type GuardOptions, guard } from './guard.ts';
 import { handle } from './handle.ts';
 import type { Metrics } from './metrics.ts';
 import { modelList } from './models.ts';
+import type { Reader } from './reader.ts';
 import { replyToWireError } from './reply.ts';
 import { sendError, sendJson } from './sink.ts';
 import type { StatusReport } from './status.ts';
@@ -22,9 +23,17 @@ export type AppOptions = {
   readonly metrics: Metrics;
   readonly status: () => StatusReport;
   readonly events: EventStreams;
+  readonly reader: Reader;
 };
 
-export function createApp({ deps, guard: guardOptions, metrics, status, events }: AppOptions): Express {
+export function createApp({
+  deps,
+  guard: guardOptions,
+  metrics,
+  status,
+  events,
+  reader,
+}: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -59,7 +68,7 @@ export function createApp({ deps, guard: guardOptions, metrics, status, events }
     response.setHeader('content-type', contentType);
     response.end(text);
   });
-  app.use('/api', createApi({ live: deps.live, events }));
+  app.use('/api', createApi({ live: deps.live, events, reader, wall: deps.clock.wall }));
   app.use((request) => {
     throw new WireError(
       `anyclaude serves no ${request.method} on this path; it serves /v1/messages, /v1/messages/count_tokens, /v1/models, /healthz, /readyz, /status, /metrics and, for its own page, /api.`,

@@ -14,12 +14,14 @@ import type { Clock } from './draft.ts';
 import { createEventStreams } from './event-stream.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { drain, listen, portOf, urlOf } from './http-server.ts';
+import { createPrompts } from './keeper/prompts.ts';
 import { loadLearned, saveLearned } from './learned.ts';
 import { createLive } from './live.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
 import { createMembers } from './members.ts';
 import { openMetrics } from './metric-sources.ts';
 import type { Metrics } from './metrics.ts';
+import { createReader } from './reader.ts';
 import { startSchedule } from './schedule.ts';
 import { databasePath } from './state.ts';
 import { editNotes, reportBackends, type StatusReport } from './status.ts';
@@ -101,6 +103,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     memory,
     guardian: createGuardian(),
     estimator,
+    prompts: createPrompts(),
     stopping: stopping.signal,
     draining: () => state.draining,
     live,
@@ -120,13 +123,14 @@ function assemble({ config, version, logStream }: DaemonOptions) {
   };
   const server = createServer();
   const events = createEventStreams({ live, status: () => statusOf(daemon) });
-  const daemon = { config, version, log, server, stopping, state, recorder, fleet, deps, events };
+  const reader = createReader({ path: databasePath(config.home), wall: clock.wall });
+  const daemon = { config, version, log, server, stopping, state, recorder, fleet, deps, events, reader };
   const guard = {
     allowedHosts: config.allowedHosts,
     port: () => portOf(server),
     ...(config.token && { token: config.token }),
   };
-  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon), events }));
+  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon), events, reader }));
   return daemon;
 }
 
@@ -141,7 +145,7 @@ function statusOf({ config, version, server, state, recorder, fleet, deps }: Dae
     mode: config.mode,
     uptimeS: Math.round((clock.wall() - state.startedAtMs) / 1000),
     draining: state.draining,
-    backends: reportBackends(fleet),
+    backends: reportBackends(fleet, deps.memory),
     store: { queued, dropped, lastError: lastError ?? null },
     notes: [
       ...state.notes,
@@ -152,8 +156,8 @@ function statusOf({ config, version, server, state, recorder, fleet, deps }: Dae
   };
 }
 
-async function end({ config, log, fleet, deps, recorder }: Daemon): Promise<void> {
-  await Promise.all([fleet.close(), deps.claude.close()]);
+async function end({ config, log, fleet, deps, recorder, reader }: Daemon): Promise<void> {
+  await Promise.all([fleet.close(), deps.claude.close(), reader.close()]);
   await recorder.close();
   try {
     saveLearned(config.home, deps);

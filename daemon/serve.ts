@@ -5,6 +5,7 @@ import { type Backend, BackendError } from '../backend/backend.ts';
 import type { Decision, Refusal, Target } from '../router/decision.ts';
 import type { Attempt, Ending } from '../router/outcome.ts';
 import type { StreamItem } from '../wire/frame.ts';
+import { promptOf } from './keeper/prompts.ts';
 import { type AttemptEnd, land, takeOff } from './lesson.ts';
 import { openSink, type Pass, passHeaders } from './pass.ts';
 import type { Plan } from './plan.ts';
@@ -128,6 +129,8 @@ function noteSuccess({ pass, plan }: Run, { backend, model }: Target): void {
   for (const call of tally.toolCalls) deps.memory.rememberToolUse(call.id, backend, call.name);
   const promptTokens = tally.usage?.promptTokens;
   if (promptTokens !== undefined) deps.estimator.learn(model, plan.segments, promptTokens);
+  const prompt = promptOf(pass, plan, { backend, model });
+  if (prompt) deps.prompts.keep(prompt);
 }
 
 function rememberTurn({ pass: { deps }, plan }: Pick<Run, 'pass' | 'plan'>, backend: string): void {

@@ -2,6 +2,7 @@
 
 import type { BackendStatus } from '../backend/backend.ts';
 import type { Memory } from '../router/memory.ts';
+import type { HeldPrompts } from '../router/warmth.ts';
 import type { Config } from './config.ts';
 import type { Fleet } from './fleet.ts';
 
@@ -17,6 +18,8 @@ export type BackendReport = {
   readonly queued: number;
   readonly maxConcurrent: number;
   readonly lastError: string | null;
+  /** What it is believed to have in its prompt cache; null where nothing is known to be. No server can be asked. */
+  readonly warm: HeldPrompts | null;
 };
 
 export type StatusReport = {
@@ -33,7 +36,7 @@ export type StatusReport = {
   readonly notes: readonly string[];
 };
 
-export function reportBackends({ members, status }: Fleet): readonly BackendReport[] {
+export function reportBackends({ members, status }: Fleet, memory: Memory): readonly BackendReport[] {
   return members.map(({ name, config, gate }) => {
     const known = status(name);
     return {
@@ -48,6 +51,7 @@ export function reportBackends({ members, status }: Fleet): readonly BackendRepo
       queued: gate.queued,
       maxConcurrent: config.maxConcurrent,
       lastError: known.lastError ?? null,
+      warm: known.state === 'down' ? null : (memory.held(name) ?? null),
     };
   });
 }

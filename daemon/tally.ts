@@ -1,7 +1,8 @@
 // Watches an answer go by and remembers what the outcome needs. It never changes or delays a frame.
 
 import type { CacheReport } from '../router/outcome.ts';
-import type { Frame, ProgressNote, StreamItem, UsageNote } from '../wire/frame.ts';
+import { createFold, type Fold } from '../wire/fold.ts';
+import type { ContentBlock, Frame, ProgressNote, StreamItem, UsageNote } from '../wire/frame.ts';
 
 export type ToolCall = { readonly id: string; readonly name: string };
 
@@ -23,6 +24,8 @@ export type Tally = {
   readonly cache: CacheReport;
   /** The backend told of its cache what cannot be. */
   readonly toldTheImpossible: boolean;
+  /** What the answer said; undefined until it is complete. */
+  readonly answer: readonly ContentBlock[] | undefined;
 };
 
 type Seen = {
@@ -34,10 +37,11 @@ type Seen = {
   usage?: UsageNote;
   stopReason?: string;
   toolCalls: ToolCall[];
+  readonly fold: Fold;
 };
 
 export function createTally(): Tally {
-  let seen: Seen = { toolCalls: [] };
+  let seen: Seen = { toolCalls: [], fold: createFold() };
   return {
     see(item, nowMs) {
       if (item.type === 'progress') seeProgress(seen, item, nowMs);
@@ -46,7 +50,7 @@ export function createTally(): Tally {
       else if (item.generating) seen.firstTokenAtMs ??= nowMs;
     },
     restart() {
-      seen = { toolCalls: [] };
+      seen = { toolCalls: [], fold: createFold() };
     },
     get firstContentAtMs() {
       return seen.firstContentAtMs;
@@ -75,6 +79,9 @@ export function createTally(): Tally {
     get toldTheImpossible() {
       return isImpossible(seen.usage);
     },
+    get answer() {
+      return seen.fold.message()?.content;
+    },
   };
 }
 
@@ -84,6 +91,7 @@ function seeProgress(seen: Seen, note: ProgressNote, nowMs: number): void {
 }
 
 function seeFrame(seen: Seen, frame: Frame, nowMs: number): void {
+  seen.fold.add(frame);
   if (frame.type === 'content_block_start' && frame.content_block.type !== 'tool_use') {
     seen.firstTokenAtMs ??= nowMs;
   }

@@ -13,7 +13,7 @@ import { createServerBelief, type Flight, type Inference, type Server, type Serv
 import { createSessions, type Sessions, turnKey } from './sessions.ts';
 import type { Speed } from './speed.ts';
 import { isEditTool, type ToolRun } from './turn.ts';
-import type { Match } from './warmth.ts';
+import type { HeldPrompts, Match } from './warmth.ts';
 
 /**
  * `now`: this turn. `later`: the turns after it, when what is unproven now will have been found out: it is taken for
@@ -53,6 +53,8 @@ export type Memory = Knowledge &
     observe(observation: Observation, nowMs: number): Inference;
     /** Counts the tool calls that a backend broke. */
     observeOutcome(outcome: Outcome, nowMs: number): void;
+    /** What its server is believed to have in its prompt cache; undefined where nothing is known to be. */
+    held(backend: BackendName): HeldPrompts | undefined;
     /** Why the backend should take no edits now, in one clause; undefined where it may. */
     editsFailing(backend: BackendName, turn: TurnName, nowMs: number): string | undefined;
     /** Most of its edits fail. */
@@ -117,6 +119,7 @@ export function createMemory(limits: MemoryLimits = LIMITS, saved?: unknown): Me
     observeOutcome(outcome, nowMs) {
       for (const backend of brokenEdits(outcome)) recordOf(backend).count('failed', nowMs);
     },
+    held: (backend) => servers.of(backend).held,
     editsFailing: (backend, turn, nowMs) => records.get(backend)?.failing(turnKey(turn), nowMs),
     editsBroken: (backend) => records.get(backend)?.isBroken ?? false,
     unsteady: (backend, nowMs) => servers.of(backend).unsteady(nowMs),

@@ -4,7 +4,14 @@ import type { Fault } from '../wire/error.ts';
 import { type Chain, type Observation, tokensOf } from './observation.ts';
 import { fieldsOf } from './saved.ts';
 import { createSpeed, type SavedSpeed, type Speed } from './speed.ts';
-import { createWarmth, type Flavour, type Match, type Tally, type Warmth } from './warmth.ts';
+import {
+  createWarmth,
+  type Flavour,
+  type HeldPrompts,
+  type Match,
+  type Tally,
+  type Warmth,
+} from './warmth.ts';
 
 /** What a probe told of the server. */
 export type Server = {
@@ -27,6 +34,7 @@ export type ServerBelief = {
   readonly keepsLater: number;
   readonly epoch: number;
   readonly flavour: Flavour;
+  readonly held: HeldPrompts | undefined;
   /** Seconds until a request that comes now would be begun with. */
   queueSeconds(nowMs: number): number;
   began(flight: Flight, nowMs: number): void;
@@ -95,6 +103,10 @@ class Belief implements ServerBelief {
 
   get epoch(): number {
     return this.#epochs + this.#warmth.epoch;
+  }
+
+  get held(): HeldPrompts | undefined {
+    return this.#warmth.held;
   }
 
   get flavour(): Flavour {

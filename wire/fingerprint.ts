@@ -45,8 +45,14 @@ export function grewFrom(tail: Tail, previousHash: string, { kind, text, images 
   return linkHash(previousHash, kind, beginning) === tail.hash;
 }
 
-function createChain(): (kind: Segment['kind'], text: string, images?: readonly string[]) => Segment {
-  let previous = '';
+/** The segment that a message adds behind the one with this hash. The first user message is more than one. */
+export function nextSegment(previousHash: string, message: Message): Segment {
+  return createChain(previousHash)('message', messageText(message), imagesIn(message));
+}
+
+function createChain(
+  previous = '',
+): (kind: Segment['kind'], text: string, images?: readonly string[]) => Segment {
   return (kind, text, images = []) => {
     previous = linkHash(previous, kind, [text, ...images].join('\n'));
     return { kind, hash: previous, text, ...(images.length > 0 && { images }) };

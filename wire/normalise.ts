@@ -5,6 +5,7 @@
 // step here looks only at what was received up to that place. Nothing that a person, a tool or the client said
 // is lost; only what serves the Claude API (markers, signatures, budgets, the billing block) goes.
 
+import type { ContentBlock } from './frame.ts';
 import type {
   AssistantMessage,
   Conversation,
@@ -51,6 +52,19 @@ export function normalise(request: WireRequest): Conversation {
     toolChoice: toToolChoice(request.toolChoice),
     hasImages: messages.some(showsImage),
   };
+}
+
+/**
+ * The conversation with an answer behind it, as the client's next request will hold it; undefined where nothing of the
+ * answer will be there, or where it goes on with the assistant's own words.
+ */
+export function withAnswer(
+  conversation: Conversation,
+  content: readonly ContentBlock[],
+): Conversation | undefined {
+  const parts = content.flatMap(assistantParts);
+  if (parts.length === 0 || conversation.messages.at(-1)?.role === 'assistant') return undefined;
+  return { ...conversation, messages: [...conversation.messages, { role: 'assistant', parts }] };
 }
 
 /** Without the billing block: it holds a hash that differs for each session, and stands before everything else. */

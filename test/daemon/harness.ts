@@ -10,8 +10,10 @@ import { type Config, loadConfig } from '../../daemon/config.ts';
 import type { Deps } from '../../daemon/deps.ts';
 import { createEventStreams, type EventStreams } from '../../daemon/event-stream.ts';
 import { createFleet, type Member } from '../../daemon/fleet.ts';
+import { createPrompts } from '../../daemon/keeper/prompts.ts';
 import { createLive } from '../../daemon/live.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
+import { createReader } from '../../daemon/reader.ts';
 import { reportBackends } from '../../daemon/status.ts';
 import { createGuardian } from '../../router/guardian.ts';
 import { createMemory } from '../../router/memory.ts';
@@ -56,6 +58,7 @@ export type Harness = {
 export async function startHarness(
   settings: object = {},
   claudeUrl = 'http://127.0.0.1:9',
+  databasePath = '/nowhere/anyclaude.db',
 ): Promise<Harness> {
   const written = { claude: { baseUrl: claudeUrl }, commitAfterMs: 60_000, ...settings };
   const file = { path: 'config.json', text: JSON.stringify(written) };
@@ -91,6 +94,7 @@ export async function startHarness(
     memory: createMemory(),
     guardian: createGuardian(),
     estimator: createTokenEstimator(),
+    prompts: createPrompts(),
     stopping: harness.stopping.signal,
     draining: () => harness.draining,
     live,
@@ -108,9 +112,10 @@ export async function startHarness(
   const server = createServer();
   const port = () => (server.address() as AddressInfo).port;
   const guard = { allowedHosts: config.allowedHosts, port, ...(config.token && { token: config.token }) };
-  const status = () => ({ running: true, backends: reportBackends(fleet) }) as never;
+  const status = () => ({ running: true, backends: reportBackends(fleet, deps.memory) }) as never;
+  const reader = createReader({ path: databasePath, wall: () => Date.now() });
   const events = createEventStreams({ live, status, timing: { pingEveryMs: 20, statusEveryMs: 20 } });
-  server.on('request', createApp({ deps, guard, metrics, status, events }));
+  server.on('request', createApp({ deps, guard, metrics, status, events, reader }));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(harness, {
     url: `http://127.0.0.1:${port()}`,
@@ -128,7 +133,10 @@ export async function startHarness(
       while (outcomes[at] === undefined) await new Promise<void>((resolve) => waiting.push(resolve));
       return outcomes[at];
     },
-    close: () => end(server, deps),
+    async close() {
+      await reader.close();
+      await end(server, deps);
+    },
   });
 }
 

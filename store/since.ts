@@ -1,4 +1,4 @@
-// The forms of `--since`.
+// The forms of `--since`, on the command line and in a query.
 
 const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 const FORMS = 'a span (15m, 24h, 7d), a day or time (2026-01-31, 2026-01-31T08:00) or today';
@@ -6,11 +6,11 @@ const FORMS = 'a span (15m, 24h, 7d), a day or time (2026-01-31, 2026-01-31T08:0
 export type Since = { readonly sinceMs: number } | { readonly problem: string };
 
 /** Days and times without a zone are local. The problem is a sentence that names the forms allowed. */
-export function parseSince(text: string, nowMs: number): Since {
+export function parseSince(text: string, nowMs: number, name = '--since'): Since {
   const sinceMs = momentOf(text.trim(), nowMs);
-  if (sinceMs === undefined) return { problem: `--since takes ${FORMS}, not "${text}".` };
+  if (sinceMs === undefined) return { problem: `${name} takes ${FORMS}, not "${text}".` };
   if (sinceMs > nowMs)
-    return { problem: `--since takes ${FORMS} in the past, and "${text}" is still to come.` };
+    return { problem: `${name} takes ${FORMS} in the past, and "${text}" is still to come.` };
   return { sinceMs };
 }
 

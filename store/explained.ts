@@ -3,7 +3,7 @@
 import type { Cost } from '../router/cost.ts';
 import type { PassedOver, ShadowChoice } from '../router/decision.ts';
 import type { Signal } from '../router/outcome.ts';
-import type { StoredRequest } from '../store/request.ts';
+import type { StoredRequest } from './request.ts';
 
 export type Explained = {
   readonly requestId: string;
@@ -61,6 +61,13 @@ export type Explained = {
     }[];
   };
 };
+
+/** What `explain --json` prints. `schema` grows when a key changes its meaning or goes; new keys may come. */
+export type ExplainedDocument = { readonly schema: 1 } & Explained;
+
+export function explainedDocument(row: StoredRequest): ExplainedDocument {
+  return { schema: 1, ...readExplained(row) };
+}
 
 export function readExplained(row: StoredRequest): Explained {
   return {
