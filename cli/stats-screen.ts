@@ -41,6 +41,7 @@ export function renderStats(report: StatsReport, screen: Screen): string {
 /** How this terminal spells things. */
 type Pen = {
   readonly unknown: string;
+  readonly about: string;
   readonly dot: string;
   readonly times: string;
   readonly minus: string;
@@ -51,8 +52,8 @@ type Pen = {
 function penOf({ colour, unicode }: Screen): Pen {
   const paint = (code: number) => (text: string) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
   const signs = unicode
-    ? { unknown: '–', dot: '·', times: '×', minus: '−' }
-    : { unknown: '-', dot: '|', times: 'x', minus: '-' };
+    ? { unknown: '–', about: '≈', dot: '·', times: '×', minus: '−' }
+    : { unknown: '-', about: 'about', dot: '|', times: 'x', minus: '-' };
   return { ...signs, bold: paint(1), dim: paint(2) };
 }
 
@@ -138,14 +139,35 @@ function aligned(columns: readonly Column[], rows: readonly StatsRow[], pen: Pen
   return cells.map((line) => line.map(pad).join('  '));
 }
 
-function summary({ totals, timeSaved }: StatsReport, pen: Pen): readonly string[] {
+function summary({ totals, timeSaved, kvCache }: StatsReport, pen: Pen): readonly string[] {
   const lines = [`Prompt tokens: ${tokens(totals.promptTokens, pen)}${cachedPart(totals, pen)}.`];
-  if (timeSaved !== null && timeSaved.savedMs > 0) {
+  lines.push(...cacheWorth(kvCache, pen));
+  if (kvCache.saved === null && timeSaved !== null && timeSaved.savedMs > 0) {
     const basis = timeSaved.backends
       .map(({ backend, warmRequests }) => `${warmRequests} on ${name(backend, pen)}`)
       .join(', ');
     const formula = `warm requests (${basis}) ${pen.times} (cold p50 ${pen.minus} warm p50)`;
     lines.push(`Time saved by the cache, an estimate: ${span(timeSaved.savedMs)} = ${formula}.`);
+  }
+  return lines;
+}
+
+/** With the rows of earlier versions, which knew of none of it, nothing is said. */
+function cacheWorth({ saved, breaks }: StatsReport['kvCache'], pen: Pen): readonly string[] {
+  const lines: string[] = [];
+  if (saved !== null) {
+    const between = `${span(saved.lowSeconds * 1000)} to ${span(saved.highSeconds * 1000)}`;
+    const from = Object.entries(saved.byEvidence).flatMap(([name, seconds]) => (seconds > 0 ? [name] : []));
+    const evidence = from.length === 0 ? '' : `; ${from.join(', ')}`;
+    lines.push(
+      `Cache saved ${pen.about} ${span(saved.seconds * 1000)} (${between}, ${plural(saved.requests, 'request')}${evidence}).`,
+    );
+  }
+  if (breaks.count > 0) {
+    const causes = breaks.causes.map(({ cause, count }) => `${count} ${cause}`).join(', ');
+    const cost = `${tokens(breaks.tokens, pen)} tokens computed again`;
+    const time = breaks.seconds === null ? '' : `, ${span(breaks.seconds * 1000)}`;
+    lines.push(`Cache breaks: ${breaks.count} (${causes}); ${cost}${time}.`);
   }
   return lines;
 }

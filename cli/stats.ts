@@ -10,6 +10,7 @@ import {
   statsReport,
 } from '../store/report.ts';
 import { parseSince } from '../store/since.ts';
+import { statsDocument } from '../store/stats-document.ts';
 import { renderStats, type Screen } from './stats-screen.ts';
 
 export type StatsOptions = {
@@ -44,20 +45,8 @@ export async function runStats(options: StatsOptions, io: StatsIo): Promise<numb
   return 0;
 }
 
-/** What `stats --json` prints. `schema` grows when a key changes its meaning or goes; new keys may come. */
 export function toJson(report: StatsReport, generatedAtMs: number): string {
-  const { range, by, totals, answeredHere, rows, timeSaved } = report;
-  const document = {
-    schema: 1,
-    generatedAt: new Date(generatedAtMs).toISOString(),
-    range: { since: new Date(range.sinceMs).toISOString(), until: new Date(range.untilMs).toISOString() },
-    by,
-    totals,
-    answeredHere,
-    rows,
-    timeSaved,
-  };
-  return `${JSON.stringify(document, threeDecimals, 2)}\n`;
+  return `${JSON.stringify(statsDocument(report, generatedAtMs), threeDecimals, 2)}\n`;
 }
 
 type Read = { readonly report: StatsReport; readonly note?: string } | { readonly problem: string };

@@ -3,7 +3,7 @@
 
 import express, { type NextFunction, type Request, type Response, type Router } from 'express';
 import { WireError } from '../wire/error.ts';
-import { readHistoryFilter, readSeriesRange } from './api-query.ts';
+import { readHistoryFilter, readRange, readSeriesRange } from './api-query.ts';
 import type { EventStreams } from './event-stream.ts';
 import type { Live } from './live.ts';
 import type { Question } from './question.ts';
@@ -42,6 +42,10 @@ export function createApi({ live, events, reader, wall }: ApiSources): Router {
   api.get(
     '/series',
     answering((search) => ({ about: 'series', range: readSeriesRange(search, wall()) })),
+  );
+  api.get(
+    '/stats',
+    answering((search) => ({ about: 'stats', range: readRange(search, wall()), nowMs: wall() })),
   );
   return api;
 }

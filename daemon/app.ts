@@ -12,6 +12,7 @@ import { type GuardOptions, guard } from './guard.ts';
 import { handle } from './handle.ts';
 import type { Metrics } from './metrics.ts';
 import { modelList } from './models.ts';
+import { createPage } from './page-files.ts';
 import type { Reader } from './reader.ts';
 import { replyToWireError } from './reply.ts';
 import { sendError, sendJson } from './sink.ts';
@@ -68,10 +69,11 @@ export function createApp({
     response.setHeader('content-type', contentType);
     response.end(text);
   });
+  app.use(createPage());
   app.use('/api', createApi({ live: deps.live, events, reader, wall: deps.clock.wall }));
   app.use((request) => {
     throw new WireError(
-      `anyclaude serves no ${request.method} on this path; it serves /v1/messages, /v1/messages/count_tokens, /v1/models, /healthz, /readyz, /status, /metrics and, for its own page, /api.`,
+      `anyclaude serves no ${request.method} on this path; it serves /v1/messages, /v1/messages/count_tokens, /v1/models, /healthz, /readyz, /status, /metrics and a page for people at /.`,
       404,
       'not_found_error',
     );

@@ -4,14 +4,17 @@
 import type { Kysely } from 'kysely';
 import { explainedDocument } from '../store/explained.ts';
 import { type HistoryFilter, requestHistory } from '../store/history.ts';
+import { emptyReport, type StatsRange, statsReport } from '../store/report.ts';
 import { findRequest } from '../store/request.ts';
 import type { Schema } from '../store/schema.ts';
 import { requestSeries, type SeriesRange } from '../store/series.ts';
+import { statsDocument } from '../store/stats-document.ts';
 
 export type Question =
   | { readonly about: 'history'; readonly filter: HistoryFilter }
   | { readonly about: 'request'; readonly id: string }
-  | { readonly about: 'series'; readonly range: SeriesRange };
+  | { readonly about: 'series'; readonly range: SeriesRange }
+  | { readonly about: 'stats'; readonly range: StatsRange; readonly nowMs: number };
 
 /** Undefined where what was asked for does not exist. Rejects with the database's error. */
 export async function answerFrom(db: Kysely<Schema>, question: Question): Promise<object | undefined> {
@@ -26,6 +29,8 @@ export async function answerFrom(db: Kysely<Schema>, question: Question): Promis
     }
     case 'series':
       return { schema: 1, range: question.range, points: await requestSeries(db, question.range) };
+    case 'stats':
+      return statsDocument(await statsReport(db, question.range, 'route'), question.nowMs);
     default:
       return question satisfies never;
   }
@@ -40,6 +45,8 @@ export function answerFromNothing(question: Question): object | undefined {
       return undefined;
     case 'series':
       return { schema: 1, range: question.range, points: [] };
+    case 'stats':
+      return statsDocument(emptyReport(question.range, 'route'), question.nowMs);
     default:
       return question satisfies never;
   }

@@ -18,6 +18,8 @@ export type BackendReport = {
   readonly queued: number;
   readonly maxConcurrent: number;
   readonly lastError: string | null;
+  /** How its server is started, where the settings say so. */
+  readonly startCommand: string | null;
   /** What it is believed to have in its prompt cache; null where nothing is known to be. No server can be asked. */
   readonly warm: HeldPrompts | null;
 };
@@ -51,6 +53,7 @@ export function reportBackends({ members, status }: Fleet, memory: Memory): read
       queued: gate.queued,
       maxConcurrent: config.maxConcurrent,
       lastError: known.lastError ?? null,
+      startCommand: config.startCommand ?? null,
       warm: known.state === 'down' ? null : (memory.held(name) ?? null),
     };
   });

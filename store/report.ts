@@ -15,6 +15,7 @@ import {
   NO_FIGURES,
   toFigures,
 } from './figures.ts';
+import { type KvFigures, kvTotals, NO_KV_FIGURES } from './kv-figures.ts';
 import type { Schema } from './schema.ts';
 
 export const STATS_BY = ['route', 'backend', 'model', 'day'] as const;
@@ -61,6 +62,8 @@ export type StatsReport = {
   readonly rows: readonly StatsRow[];
   /** Null where too few requests are known to be warm or cold. */
   readonly timeSaved: TimeSaved | null;
+  /** What the prompt caches did, and what broke them. */
+  readonly kvCache: KvFigures;
 };
 
 /** With fewer cold or warm requests than this, the difference of the medians is chance. */
@@ -80,6 +83,7 @@ export async function statsReport(db: Kysely<Schema>, range: StatsRange, by: Sta
     answeredHere: { requests: answeredHere },
     rows: await rowsBy(db, range, by),
     timeSaved: timeSaved(await rowsBy(db, range, 'backend')),
+    kvCache: await kvTotals(db, range),
   };
 }
 
@@ -95,7 +99,15 @@ export function emptyReport(range: StatsRange, by: StatsBy): StatsReport {
     sessions: 0,
   };
   const totals = { ...counts, running: 0, ...toFigures(NO_FIGURES, counts) };
-  return { range, by, totals, answeredHere: { requests: 0 }, rows: [], timeSaved: null };
+  return {
+    range,
+    by,
+    totals,
+    answeredHere: { requests: 0 },
+    rows: [],
+    timeSaved: null,
+    kvCache: NO_KV_FIGURES,
+  };
 }
 
 const ANSWERED_HERE = sql<boolean>`(backend = 'daemon' and result = 'completed')`;

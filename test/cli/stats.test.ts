@@ -109,6 +109,7 @@ test('stats --json has the keys of schema 1, with units in their names', async (
     'answeredHere',
     'rows',
     'timeSaved',
+    'kvCache',
   ]);
   assert.equal(document.schema, 1);
   assert.equal(document.generatedAt, '2026-03-04T12:00:00.000Z');

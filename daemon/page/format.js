@@ -1,0 +1,94 @@
+// How figures are written. What is not known is a dash, never a zero.
+
+export const UNKNOWN = '–';
+
+/** @typedef {number | null | undefined} Figure */
+
+/** @param {Figure} ms */
+export function seconds(ms) {
+  if (!isKnown(ms)) return UNKNOWN;
+  const s = ms / 1000;
+  if (s < 10) return `${s.toFixed(s < 1 ? 2 : 1)} s`;
+  return s < 100 ? `${Math.round(s)} s` : span(ms);
+}
+
+/**
+ * A running clock: tenths, so that it is seen to run.
+ * @param {number} ms
+ */
+export function clock(ms) {
+  const s = Math.max(0, ms) / 1000;
+  return s < 100 ? `${s.toFixed(1)} s` : span(ms);
+}
+
+/** @param {Figure} ms */
+export function span(ms) {
+  if (!isKnown(ms)) return UNKNOWN;
+  const s = Math.round(ms / 1000);
+  if (s < 100) return `${s} s`;
+  const m = Math.round(s / 60);
+  if (m < 100) return `${m} min`;
+  const h = Math.round(m / 60);
+  return h < 48 ? `${h} h` : `${Math.round(h / 24)} d`;
+}
+
+/** @param {Figure} tokens */
+export function tokens(tokens) {
+  if (!isKnown(tokens)) return UNKNOWN;
+  if (tokens < 1000) return String(Math.round(tokens));
+  const k = tokens / 1000;
+  if (k < 1000) return `${k < 100 ? k.toFixed(1) : Math.round(k)}k`;
+  return `${(k / 1000).toFixed(1)}M`;
+}
+
+/** @param {Figure} value */
+export function count(value) {
+  return isKnown(value) ? value.toLocaleString('en') : UNKNOWN;
+}
+
+/** @param {Figure} value 0 to 100 */
+export function percent(value) {
+  if (!isKnown(value)) return UNKNOWN;
+  return `${value > 0 && value < 1 ? '< 1' : Math.round(value)} %`;
+}
+
+/** @param {Figure} part @param {Figure} whole */
+export function share(part, whole) {
+  return isKnown(part) && isKnown(whole) && whole > 0 ? percent((100 * part) / whole) : UNKNOWN;
+}
+
+/** @param {Figure} perSecond */
+export function rate(perSecond) {
+  return isKnown(perSecond) ? `${perSecond.toFixed(perSecond < 10 ? 1 : 0)} tok/s` : UNKNOWN;
+}
+
+/** Local time of day, with the date where it is not today. @param {number} ms @param {number} nowMs */
+export function moment(ms, nowMs) {
+  const at = new Date(ms);
+  const time = at.toTimeString().slice(0, 8);
+  return at.toDateString() === new Date(nowMs).toDateString() ? time : `${day(at)} ${time.slice(0, 5)}`;
+}
+
+/** @param {number} ms @param {number} nowMs */
+export function ago(ms, nowMs) {
+  return `${span(Math.max(0, nowMs - ms))} ago`;
+}
+
+/** @param {number} ms */
+export function exactTime(ms) {
+  const at = new Date(ms);
+  return `${at.getFullYear()}-${day(at)} ${at.toTimeString().slice(0, 8)}`;
+}
+
+/** @param {Date} at */
+function day(at) {
+  return `${String(at.getMonth() + 1).padStart(2, '0')}-${String(at.getDate()).padStart(2, '0')}`;
+}
+
+/**
+ * @param {Figure} value
+ * @returns {value is number}
+ */
+export function isKnown(value) {
+  return typeof value === 'number' && Number.isFinite(value);
+}
