@@ -91,6 +91,21 @@ command('explain', 'why a request went where it went, what was expected and what
     ends(await (await import('./show-explain.ts')).showExplain(request, options)),
   );
 
+command('ps', 'what is in flight at this moment')
+  .option('--json', 'as JSON')
+  .action(async (options) => ends(await (await import('./show-live.ts')).showPs(options)));
+
+command('tail', 'a line a request, as it ends')
+  .option('-n, --lines <count>', 'how many of the last ones first', '10')
+  .option('-f, --follow', 'go on as requests end (as it does without this)')
+  .option('--no-follow', 'end after the last ones; works with the daemon stopped')
+  .option('--json', 'one JSON document a line')
+  .action(async (options) => ends(await (await import('./show-live.ts')).showTail(options)));
+
+command('top', 'backends, requests in flight and the newest ended ones, live; q quits').action(async () =>
+  ends(await (await import('./show-live.ts')).showTop()),
+);
+
 command('sessions', 'the coding sessions: turns, requests, waiting and cache of each')
   .option('--since <period>', 'such as 24h, 7d, today or a date', '7d')
   .option('--limit <count>', 'how many, the one used last first', '20')
