@@ -6,9 +6,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { FACET_NAMES } from './facets.ts';
+import { whenFree } from './patience.ts';
 import { addHour, deleteHour, forgetHour, HOUR_MS } from './rollup.ts';
 import type { RollupStateTable, Schema } from './schema.ts';
-import { isBusy } from './sqlite-error.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -72,28 +72,13 @@ async function repeat(db: Kysely<Schema>, options: UpkeepOptions, step: Step): P
   for (let steps = 0; ; steps += 1) {
     if (options.signal?.aborted === true) return steps;
     const startedMs = performance.now();
-    const wasWork = await transact(db, step);
+    const wasWork = await whenFree(() => db.transaction().execute(step));
     const tookMs = performance.now() - startedMs;
     options.onStep?.(tookMs);
     if (!wasWork) return steps;
     await delay(Math.ceil(tookMs));
   }
 }
-
-/** Whoever else writes to the file is let through, for a second or so. */
-async function transact(db: Kysely<Schema>, step: Step): Promise<boolean> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await db.transaction().execute(step);
-    } catch (error) {
-      if (!isBusy(error) || attempt === ATTEMPTS) throw error;
-      await delay(BUSY_PAUSE_MS);
-    }
-  }
-}
-
-const ATTEMPTS = 40;
-const BUSY_PAUSE_MS = 25;
 
 async function rollNext(db: Kysely<Schema>, closedMs: number): Promise<boolean> {
   const late = await db.selectFrom('rollup_late').select('hour_ms').orderBy('hour_ms').executeTakeFirst();
@@ -166,12 +151,12 @@ async function oldestHour(db: Kysely<Schema>, fromMs: number, untilMs: number): 
 
 async function tidy(db: Kysely<Schema>, { nowMs, retention, onStep }: UpkeepOptions): Promise<void> {
   const startedMs = performance.now();
-  await db
+  const old = db
     .deleteFrom('daemons')
     .where('started_ms', '<', nowMs - retention.requestDays * DAY_MS)
-    .where('ended_ms', 'is not', null)
-    .execute();
-  await db.updateTable('rollup_state').set({ kept_ms: nowMs }).execute();
+    .where('ended_ms', 'is not', null);
+  await whenFree(() => old.execute());
+  await whenFree(() => db.updateTable('rollup_state').set({ kept_ms: nowMs }).execute());
   await sql`pragma optimize`.execute(db);
   await sql`pragma wal_checkpoint(truncate)`.execute(db);
   onStep?.(performance.now() - startedMs);
