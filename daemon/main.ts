@@ -13,7 +13,9 @@ import type { Clock } from './draft.ts';
 import { createEventStreams } from './event-stream.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { drain, listen, portOf, urlOf } from './http-server.ts';
+import { openPauses, type PausesOptions } from './keeper/open.ts';
 import { createPrompts } from './keeper/prompts.ts';
+import { createTraffic } from './keeper/traffic.ts';
 import { loadLearned, saveLearned } from './learned.ts';
 import { createLive } from './live.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
@@ -29,6 +31,8 @@ export type DaemonOptions = {
   readonly version: string;
   /** Where log lines go; stdout where absent. */
   readonly logStream?: DestinationStream;
+  /** For tests and measurements: what a pause is, and what the machine runs on. */
+  readonly pauses?: Pick<PausesOptions, 'power' | 'settleMs'>;
 };
 
 export type RunningDaemon = {
@@ -52,7 +56,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await end(daemon);
     throw error;
   }
-  const schedule = startSchedule(fleet, (error) => log.warn({ err: error }, 'a probe failed'));
+  const schedule = startSchedule({
+    fleet,
+    pauses: daemon.pauses,
+    onError: (error) => log.warn({ err: error }, 'what the clock asked for failed'),
+  });
   void fleet.probeIdle();
   for (const sentence of classifierNotes()) log.warn(sentence);
   log.info({ url: urlOf(server), mode: config.mode, version: options.version }, 'listening');
@@ -62,6 +70,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     if (daemon.state.draining) return closed.promise;
     daemon.state.draining = true;
     daemon.events.close();
+    void daemon.pauses.stop();
     await drain(server, daemon.stopping, config.drainMs);
     await schedule.stop();
     await end(daemon);
@@ -74,7 +83,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 type Daemon = ReturnType<typeof assemble>;
 
 /** Everything built and wired, nothing listening yet. */
-function assemble({ config, version, logStream }: DaemonOptions) {
+function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOptions) {
   const log = createLog(config.logLevel, logStream);
   const stopping = new AbortController();
   const state = { draining: false, startedAtMs: clock.wall(), notes: new Set<string>() };
@@ -101,6 +110,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     memory,
     estimator,
     prompts: createPrompts(),
+    traffic: createTraffic(),
     stopping: stopping.signal,
     draining: () => state.draining,
     live,
@@ -109,6 +119,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
       recorder.end(outcome);
       metrics.observe(outcome);
       memory.observeOutcome(outcome, clock.wall());
+      pauses.served(outcome);
       live.ended(outcome);
       logOutcome(log, outcome);
     },
@@ -118,19 +129,21 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     },
     logError: (error, requestId) => log.error({ requestId, err: error }, 'a bug in anyclaude'),
   };
+  const pauses = openPauses({ deps, recorder, metrics, ...pauseOptions });
   const server = createServer();
   const events = createEventStreams({ live, status: () => statusOf(daemon) });
-  const daemon = { config, version, log, server, stopping, state, recorder, fleet, deps, events };
+  const daemon = { config, version, log, server, stopping, state, recorder, fleet, deps, events, pauses };
   const guard = {
     allowedHosts: config.allowedHosts,
     port: () => portOf(server),
     ...(config.token && { token: config.token }),
   };
-  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon), events }));
+  const { warm } = pauses.keeper;
+  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon), events, warm }));
   return daemon;
 }
 
-function statusOf({ config, version, server, state, recorder, fleet, deps }: Daemon): StatusReport {
+function statusOf({ config, version, server, state, recorder, fleet, deps, pauses }: Daemon): StatusReport {
   const { queued, dropped, lastError, movedAside } = recorder.health;
   const moved = `The database was damaged and has been moved to ${movedAside}; a fresh one is used.`;
   return {
@@ -143,6 +156,7 @@ function statusOf({ config, version, server, state, recorder, fleet, deps }: Dae
     draining: state.draining,
     backends: reportBackends(fleet),
     store: { queued, dropped, lastError: lastError ?? null },
+    keeper: pauses.keeper.status,
     notes: [
       ...state.notes,
       ...classifierNotes(),
@@ -152,7 +166,8 @@ function statusOf({ config, version, server, state, recorder, fleet, deps }: Dae
   };
 }
 
-async function end({ config, log, fleet, deps, recorder }: Daemon): Promise<void> {
+async function end({ config, log, fleet, deps, recorder, pauses }: Daemon): Promise<void> {
+  await pauses.stop();
   await Promise.all([fleet.close(), deps.claude.close()]);
   await recorder.close();
   try {
