@@ -62,9 +62,7 @@ export function createApp({ deps, guard: guardOptions, metrics, status, events, 
     response.setHeader('content-type', contentType);
     response.end(text);
   });
-  app.post('/api/warm', async (_request, response) => {
-    sendJson(response, { status: 200, body: { warmed: await warm() } });
-  });
+  app.post('/api/warm', (_request, response) => sendLines(response, warm()));
   app.use('/api', createApi({ live: deps.live, events }));
   app.use((request) => {
     throw new WireError(
@@ -75,6 +73,17 @@ export function createApp({ deps, guard: guardOptions, metrics, status, events, 
   });
   app.use(onError(deps));
   return app;
+}
+
+/** A line of JSON for each value, as soon as it is there: the whole may take minutes. */
+async function sendLines(response: Response, values: AsyncIterable<object>): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  response.flushHeaders();
+  for await (const value of values) {
+    if (response.destroyed) return;
+    response.write(`${JSON.stringify(value)}\n`);
+  }
+  response.end();
 }
 
 function received(request: Request): Received {

@@ -138,7 +138,7 @@ function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOp
     port: () => portOf(server),
     ...(config.token && { token: config.token }),
   };
-  const { warm } = pauses.keeper;
+  const warm = () => pauses.keeper.warm();
   server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon), events, warm }));
   return daemon;
 }

@@ -112,7 +112,7 @@ export async function startHarness(
   const guard = { allowedHosts: config.allowedHosts, port, ...(config.token && { token: config.token }) };
   const status = () => ({ running: true, backends: reportBackends(fleet) }) as never;
   const events = createEventStreams({ live, status, timing: { pingEveryMs: 20, statusEveryMs: 20 } });
-  server.on('request', createApp({ deps, guard, metrics, status, events, warm: async () => [] }));
+  server.on('request', createApp({ deps, guard, metrics, status, events, warm: async function* () {} }));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(harness, {
     url: `http://127.0.0.1:${port()}`,
