@@ -58,7 +58,9 @@ const LEFTOVER_MS = 1_000;
 export async function openStream(ask: Ask, signal: AbortSignal): Promise<Opened> {
   const { line, request } = ask;
   const waitedFromMs = performance.now();
-  const land = await takeOff(ask, signal);
+  const { coldPrefix } = request;
+  const land =
+    line.flights && coldPrefix !== undefined ? await line.flights.enter(coldPrefix, signal) : () => {};
   const release = await line.gate?.acquire(signal).catch((error) => {
     land();
     throw error;
@@ -79,12 +81,6 @@ export async function openStream(ask: Ask, signal: AbortSignal): Promise<Opened>
     settle();
     throw error;
   }
-}
-
-async function takeOff({ line, request }: Ask, signal: AbortSignal): Promise<() => void> {
-  const { coldPrefix } = request;
-  if (line.flights === undefined || coldPrefix === undefined) return () => {};
-  return line.flights.enter(coldPrefix, signal);
 }
 
 async function accepted({ line, request, send }: Ask, deadline: Deadline): Promise<HttpAnswer> {

@@ -146,9 +146,13 @@ function tokenMetrics(counter: NewCounter, histogram: NewHistogram) {
 
 /** Prefills that no request asked for. */
 function warmupMetrics(counter: NewCounter) {
-  const labels = ['purpose', 'backend'] as const;
+  const labels = ['backend'] as const;
   return {
-    warmups: counter('warmups_total', 'Prefills in pauses by how they ended.', [...labels, 'result']),
+    warmups: counter('warmups_total', 'Prefills in pauses by how they ended.', [
+      'purpose',
+      'backend',
+      'result',
+    ]),
     warmupTokens: counter('warmup_computed_tokens_total', 'Prompt tokens that they computed.', labels),
     warmupSeconds: counter('warmup_seconds_total', 'Time that they took.', labels),
     warmupUsed: counter('warmup_used_tokens_total', 'Of these tokens, found cached by a request.', labels),

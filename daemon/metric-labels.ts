@@ -50,10 +50,10 @@ export function initialise(catalogue: Catalogue, sources: LabelSources): void {
 function initialiseWarmups(catalogue: Catalogue, backend: string): void {
   for (const purpose of PURPOSES) {
     for (const result of WARMUP_RESULTS) catalogue.warmups.inc({ purpose, backend, result }, 0);
-    const { warmupTokens, warmupSeconds, warmupUsed, warmupWasted, warmupSaved } = catalogue;
-    for (const metric of [warmupTokens, warmupSeconds, warmupUsed, warmupWasted, warmupSaved]) {
-      metric.inc({ purpose, backend }, 0);
-    }
+  }
+  const { warmupTokens, warmupSeconds, warmupUsed, warmupWasted, warmupSaved } = catalogue;
+  for (const metric of [warmupTokens, warmupSeconds, warmupUsed, warmupWasted, warmupSaved]) {
+    metric.inc({ backend }, 0);
   }
 }
 
