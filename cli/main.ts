@@ -83,6 +83,10 @@ command('stats', 'what happened: requests, cache, waiting, what was saved, by wh
   .option('--watch', 'drawn anew every 2 s, until Ctrl-C')
   .action(async (options) => ends(await (await import('./show-stats.ts')).showStats(options)));
 
+command('warm', 'prefill what the sessions of your projects begin with, on each of their backends')
+  .option('--json', 'as JSON')
+  .action(async (options) => ends(await (await import('./warm.ts')).warm(options)));
+
 command('explain', 'why a request went where it went, what was expected and what then happened')
   .argument('[request]', 'request id, or -1 for the newest, -2 for the one before it', '-1')
   .option('--json', 'as JSON')

@@ -14,7 +14,9 @@ import type { Clock } from './draft.ts';
 import { createEventStreams } from './event-stream.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { drain, listen, portOf, urlOf } from './http-server.ts';
+import { openPauses, type PausesOptions } from './keeper/open.ts';
 import { createPrompts } from './keeper/prompts.ts';
+import { createTraffic } from './keeper/traffic.ts';
 import { type Learned, loadLearned } from './learned.ts';
 import { createLive } from './live.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
@@ -32,6 +34,8 @@ export type DaemonOptions = {
   readonly version: string;
   /** Where log lines go; stdout where absent. */
   readonly logStream?: DestinationStream;
+  /** For tests and measurements: what a pause is, and what the machine runs on. */
+  readonly pauses?: Pick<PausesOptions, 'power' | 'settleMs'>;
 };
 
 export type RunningDaemon = {
@@ -59,6 +63,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     fleet,
     upkeep: daemon.upkeep,
     saveLearned: () => daemon.learned.save(daemon.recorder, clock.wall()),
+    pauses: daemon.pauses,
     onError: (error) => log.warn({ err: error }, 'what the clock asked for failed'),
   });
   void fleet.probeIdle();
@@ -70,6 +75,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     if (daemon.state.draining) return closed.promise;
     daemon.state.draining = true;
     daemon.events.close();
+    void daemon.pauses.stop();
     await drain(server, daemon.stopping, config.drainMs);
     await schedule.stop();
     await end(daemon);
@@ -82,7 +88,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 type Daemon = ReturnType<typeof assemble>;
 
 /** Everything built and wired, nothing listening yet. */
-function assemble({ config, version, logStream }: DaemonOptions, learned: Learned) {
+function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOptions, learned: Learned) {
   const log = createLog(config.logLevel, logStream);
   const stopping = new AbortController();
   const state = { draining: false, startedAtMs: clock.wall(), notes: new Set<string>() };
@@ -111,6 +117,7 @@ function assemble({ config, version, logStream }: DaemonOptions, learned: Learne
     guardian: createGuardian(),
     estimator,
     prompts: createPrompts(),
+    traffic: createTraffic(),
     stopping: stopping.signal,
     draining: () => state.draining,
     live,
@@ -119,6 +126,7 @@ function assemble({ config, version, logStream }: DaemonOptions, learned: Learne
       recorder.end(outcome);
       metrics.observe(outcome);
       memory.observeOutcome(outcome, clock.wall());
+      pauses.served(outcome);
       live.ended(outcome);
       logOutcome(log, outcome);
     },
@@ -128,21 +136,24 @@ function assemble({ config, version, logStream }: DaemonOptions, learned: Learne
     },
     logError: (error, requestId) => log.error({ requestId, err: error }, 'a bug in anyclaude'),
   };
+  const pauses = openPauses({ deps, recorder, metrics, ...pauseOptions });
   const server = createServer();
   const events = createEventStreams({ live, status: () => statusOf(daemon) });
   const reader = createReader({ path: databasePath(config.home), wall: clock.wall });
   const stored = { recorder, learned, upkeep, reader };
-  const daemon = { config, version, log, server, stopping, state, fleet, deps, events, ...stored };
+  const daemon = { config, version, log, server, stopping, state, fleet, deps, events, pauses, ...stored };
   const guard = {
     allowedHosts: config.allowedHosts,
     port: () => portOf(server),
     ...(config.token && { token: config.token }),
   };
-  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon), events, reader }));
+  const warm = () => pauses.keeper.warm();
+  const status = () => statusOf(daemon);
+  server.on('request', createApp({ deps, guard, metrics, status, events, reader, warm }));
   return daemon;
 }
 
-function statusOf({ config, version, server, state, recorder, fleet, deps }: Daemon): StatusReport {
+function statusOf({ config, version, server, state, recorder, fleet, deps, pauses }: Daemon): StatusReport {
   const { queued, dropped, lastError } = recorder.health;
   return {
     running: true,
@@ -154,6 +165,7 @@ function statusOf({ config, version, server, state, recorder, fleet, deps }: Dae
     draining: state.draining,
     backends: reportBackends(fleet, deps.memory),
     store: { queued, dropped, lastError: lastError ?? null },
+    keeper: pauses.keeper.status,
     notes: [
       ...state.notes,
       ...classifierNotes(),
@@ -163,7 +175,8 @@ function statusOf({ config, version, server, state, recorder, fleet, deps }: Dae
   };
 }
 
-async function end({ log, fleet, deps, recorder, learned, reader }: Daemon): Promise<void> {
+async function end({ log, fleet, deps, recorder, learned, reader, pauses }: Daemon): Promise<void> {
+  await pauses.stop();
   await Promise.all([fleet.close(), deps.claude.close(), reader.close()]);
   await learned.save(recorder, clock.wall()).catch((error: unknown) => {
     log.warn({ err: error }, 'what was learned of tokens and speeds could not be kept');

@@ -61,6 +61,7 @@ const SHOWN_BY: Readonly<Record<string, readonly [file: string, words: string]>>
   'anyclaude env': ['test/cli/command-line.test.ts', "'env'"],
   'anyclaude stats': ['test/cli/stats.test.ts', 'runStats'],
   'anyclaude explain': ['test/cli/explain.test.ts', 'runExplain'],
+  'anyclaude warm': ['test/cli/warm.test.ts', "'warm'"],
   'anyclaude doctor': ['test/cli/command-line.test.ts', "'doctor'"],
   'anyclaude config show': ['test/cli/command-line.test.ts', "'show'"],
   'anyclaude config check': ['test/cli/command-line.test.ts', "'check'"],

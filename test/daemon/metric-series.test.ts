@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { MAX_BACKENDS } from '../../daemon/config-schema.ts';
 import { TTFT_BUCKETS_SECONDS } from '../../daemon/metric-catalogue.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
 import { BREAK_CAUSES } from '../../router/breaks.ts';
@@ -12,16 +13,16 @@ import { promtool, promtoolIsMissing } from '../grafana/prometheus.ts';
 import { metrics, OPENMETRICS, OUTCOME, render, series } from './metric-sample.ts';
 
 /** As many backends as a configuration may name. */
-const EIGHT = Array.from({ length: 8 }, (_, i) => `backend-${i}`);
+const MOST = Array.from({ length: MAX_BACKENDS }, (_, i) => `backend-${i}`);
 
 function fullMetrics(): Metrics {
   return createMetrics({
     version: '1.2.3',
-    backends: EIGHT,
+    backends: MOST,
     claudeBackend: 'claude',
     classifier: 'trained',
     gauges: () =>
-      EIGHT.map((name) => ({
+      MOST.map((name) => ({
         name,
         up: true,
         inFlight: 0,
@@ -33,7 +34,7 @@ function fullMetrics(): Metrics {
   });
 }
 
-test('with all eight backends there are fewer than 3,000 series, in either format', async () => {
+test('with all six backends there are fewer than 3,000 series, in either format', async () => {
   const m = fullMetrics();
   for (const accept of ['text/plain', OPENMETRICS]) {
     const names = series(await render(m, accept));
