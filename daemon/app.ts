@@ -4,8 +4,10 @@
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import type { Received } from '../backend/backend.ts';
 import { WireError } from '../wire/error.ts';
+import { createApi } from './api.ts';
 import { countTokens } from './count-tokens.ts';
 import type { Deps } from './deps.ts';
+import type { EventStreams } from './event-stream.ts';
 import { type GuardOptions, guard } from './guard.ts';
 import { handle } from './handle.ts';
 import type { Metrics } from './metrics.ts';
@@ -19,9 +21,10 @@ export type AppOptions = {
   readonly guard: GuardOptions;
   readonly metrics: Metrics;
   readonly status: () => StatusReport;
+  readonly events: EventStreams;
 };
 
-export function createApp({ deps, guard: guardOptions, metrics, status }: AppOptions): Express {
+export function createApp({ deps, guard: guardOptions, metrics, status, events }: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -56,9 +59,10 @@ export function createApp({ deps, guard: guardOptions, metrics, status }: AppOpt
     response.setHeader('content-type', contentType);
     response.end(text);
   });
+  app.use('/api', createApi({ live: deps.live, events }));
   app.use((request) => {
     throw new WireError(
-      `anyclaude serves no ${request.method} on this path; it serves /v1/messages, /v1/messages/count_tokens, /v1/models, /healthz, /readyz, /status and /metrics.`,
+      `anyclaude serves no ${request.method} on this path; it serves /v1/messages, /v1/messages/count_tokens, /v1/models, /healthz, /readyz, /status, /metrics and, for its own page, /api.`,
       404,
       'not_found_error',
     );

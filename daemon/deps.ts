@@ -9,6 +9,7 @@ import type { Config } from './config.ts';
 import type { Clock } from './draft.ts';
 import type { Fleet } from './fleet.ts';
 import type { Prompts } from './keeper/prompts.ts';
+import type { Live } from './live.ts';
 
 export type Deps = {
   readonly config: Config;
@@ -24,6 +25,7 @@ export type Deps = {
   readonly stopping: AbortSignal;
   /** True from the first signal on: no new request is taken. */
   readonly draining: () => boolean;
+  readonly live: Live;
   readonly begin: (started: StartedRequest) => void;
   readonly record: (outcome: Outcome) => void;
   /** Something a person should know, said once and shown by `status`. A sentence of a fixed set. */

@@ -23,6 +23,8 @@ export type Known = {
   classification?: Classification;
   decision?: Decision;
   signals?: readonly Signal[];
+  /** What the plan took the prompt for. The outcome has the backend's own count, or none. */
+  estimatedPromptTokens?: number;
   /** Cached tokens as the wait betrayed them, where the backend told nothing. */
   inferredCachedTokens?: number;
   answeredBy: string;
@@ -67,7 +69,7 @@ export function createDraft(requestId: string, bytesIn: number, clock: Clock): D
     known,
     phase: 'queued',
     finish(ending, tally) {
-      const { caller, inferredCachedTokens, ...rest } = known;
+      const { caller, inferredCachedTokens, estimatedPromptTokens: _estimate, ...rest } = known;
       const first = tally.firstContentAtMs;
       return {
         requestId,

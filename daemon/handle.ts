@@ -23,6 +23,7 @@ import { createTally } from './tally.ts';
 export async function handle(deps: Deps, received: Received, response: ServerResponse): Promise<void> {
   const draft = createDraft(deps.newRequestId(), received.body.length, deps.clock);
   const tally = createTally();
+  deps.live.follow(draft, tally);
   const watch = watchClient(response, deps.stopping);
   const way: Way = { deps, received, draft, tally, response, signal: watch.signal };
   let ending: Ending;
@@ -76,6 +77,7 @@ async function answer(pass: Pass & Way): Promise<Ending> {
   draft.known.classification = plan.classification;
   draft.known.signals = plan.signals;
   draft.known.turnId = plan.turn.turnId;
+  draft.known.estimatedPromptTokens = plan.promptTokens;
   if ('refused' in plan.decision) return refuse(pass, plan.decision);
   draft.known.decision = plan.decision;
   return serve(pass, plan, plan.decision);

@@ -10,10 +10,12 @@ import { createApp } from './app.ts';
 import type { Config } from './config.ts';
 import type { Deps } from './deps.ts';
 import type { Clock } from './draft.ts';
+import { createEventStreams } from './event-stream.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { drain, listen, portOf, urlOf } from './http-server.ts';
 import { createPrompts } from './keeper/prompts.ts';
 import { loadLearned, saveLearned } from './learned.ts';
+import { createLive } from './live.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
 import { createMembers } from './members.ts';
 import { openMetrics } from './metric-sources.ts';
@@ -59,6 +61,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   async function close(): Promise<void> {
     if (daemon.state.draining) return closed.promise;
     daemon.state.draining = true;
+    daemon.events.close();
     await drain(server, daemon.stopping, config.drainMs);
     await schedule.stop();
     await end(daemon);
@@ -88,6 +91,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
   );
   const metrics: Metrics = openMetrics({ config, version, claudeBackend: CLAUDE, fleet, recorder });
   const { memory, estimator } = loadLearned(config.home);
+  const live = createLive(clock);
   const deps: Deps = {
     config,
     clock,
@@ -99,11 +103,13 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     prompts: createPrompts(),
     stopping: stopping.signal,
     draining: () => state.draining,
+    live,
     begin: (started) => recorder.begin(started),
     record: (outcome) => {
       recorder.end(outcome);
       metrics.observe(outcome);
       memory.observeOutcome(outcome, clock.wall());
+      live.ended(outcome);
       logOutcome(log, outcome);
     },
     note: (sentence) => {
@@ -113,13 +119,14 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     logError: (error, requestId) => log.error({ requestId, err: error }, 'a bug in anyclaude'),
   };
   const server = createServer();
-  const daemon = { config, version, log, server, stopping, state, recorder, fleet, deps };
+  const events = createEventStreams({ live, status: () => statusOf(daemon) });
+  const daemon = { config, version, log, server, stopping, state, recorder, fleet, deps, events };
   const guard = {
     allowedHosts: config.allowedHosts,
     port: () => portOf(server),
     ...(config.token && { token: config.token }),
   };
-  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon) }));
+  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon), events }));
   return daemon;
 }
 

@@ -8,9 +8,12 @@ import { createClaudeBackend } from '../../backend/claude.ts';
 import { createApp } from '../../daemon/app.ts';
 import { type Config, loadConfig } from '../../daemon/config.ts';
 import type { Deps } from '../../daemon/deps.ts';
+import { createEventStreams, type EventStreams } from '../../daemon/event-stream.ts';
 import { createFleet, type Member } from '../../daemon/fleet.ts';
 import { createPrompts } from '../../daemon/keeper/prompts.ts';
+import { createLive } from '../../daemon/live.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
+import { reportBackends } from '../../daemon/status.ts';
 import { createMemory } from '../../router/memory.ts';
 import type { Outcome } from '../../router/outcome.ts';
 import type { StartedRequest } from '../../store/row.ts';
@@ -36,6 +39,7 @@ export type Harness = {
   readonly config: Config;
   readonly deps: Deps;
   readonly metrics: Metrics;
+  readonly events: EventStreams;
   readonly begun: StartedRequest[];
   readonly outcomes: Outcome[];
   readonly bugs: unknown[];
@@ -76,6 +80,7 @@ export async function startHarness(
   const begun: StartedRequest[] = [];
   const bugs: unknown[] = [];
   const notes = new Set<string>();
+  const live = createLive({ wall: () => Date.now() });
   let ids = 0;
   const deps: Deps = {
     config,
@@ -88,10 +93,12 @@ export async function startHarness(
     prompts: createPrompts(),
     stopping: harness.stopping.signal,
     draining: () => harness.draining,
+    live,
     begin: (started) => begun.push(started),
     record: (outcome) => {
       outcomes.push(outcome);
       metrics.observe(outcome);
+      live.ended(outcome);
       deps.memory.observeOutcome(outcome, Date.now());
       for (const wake of waiting.splice(0)) wake();
     },
@@ -101,14 +108,16 @@ export async function startHarness(
   const server = createServer();
   const port = () => (server.address() as AddressInfo).port;
   const guard = { allowedHosts: config.allowedHosts, port, ...(config.token && { token: config.token }) };
-  const status = () => ({ running: true }) as never;
-  server.on('request', createApp({ deps, guard, metrics, status }));
+  const status = () => ({ running: true, backends: reportBackends(fleet) }) as never;
+  const events = createEventStreams({ live, status, timing: { pingEveryMs: 20, statusEveryMs: 20 } });
+  server.on('request', createApp({ deps, guard, metrics, status, events }));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(harness, {
     url: `http://127.0.0.1:${port()}`,
     config,
     deps,
     metrics,
+    events,
     begun,
     outcomes,
     bugs,
