@@ -20,6 +20,7 @@ import { createLog, type Logger, logOutcome } from './log.ts';
 import { createMembers } from './members.ts';
 import { openMetrics } from './metric-sources.ts';
 import type { Metrics } from './metrics.ts';
+import { createPersistence, noted } from './persistence.ts';
 import { startSchedule } from './schedule.ts';
 import { databasePath } from './state.ts';
 import { editNotes, reportBackends, type StatusReport } from './status.ts';
@@ -52,7 +53,13 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await end(daemon);
     throw error;
   }
-  const schedule = startSchedule(fleet, (error) => log.warn({ err: error }, 'a probe failed'));
+  const schedule = startSchedule(
+    async () => {
+      await fleet.probeIdle();
+      await daemon.persistence.tend();
+    },
+    (error) => log.warn({ err: error }, 'a probe failed'),
+  );
   void fleet.probeIdle();
   for (const sentence of classifierNotes()) log.warn(sentence);
   log.info({ url: urlOf(server), mode: config.mode, version: options.version }, 'listening');
@@ -92,6 +99,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
   const metrics: Metrics = openMetrics({ config, version, claudeBackend: CLAUDE, fleet, recorder });
   const { memory, estimator } = loadLearned(config.home);
   const live = createLive(clock);
+  const persistence = createPersistence({ config, fleet, log, wall: clock.wall });
   const deps: Deps = {
     config,
     clock,
@@ -100,7 +108,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     claude: createClaudeBackend({ name: CLAUDE, baseUrl: config.claude.baseUrl, ownToken: config.token }),
     memory,
     estimator,
-    prompts: createPrompts(),
+    prompts: noted(createPrompts(), persistence),
     stopping: stopping.signal,
     draining: () => state.draining,
     live,
@@ -120,7 +128,19 @@ function assemble({ config, version, logStream }: DaemonOptions) {
   };
   const server = createServer();
   const events = createEventStreams({ live, status: () => statusOf(daemon) });
-  const daemon = { config, version, log, server, stopping, state, recorder, fleet, deps, events };
+  const daemon = {
+    config,
+    version,
+    log,
+    server,
+    stopping,
+    state,
+    recorder,
+    fleet,
+    deps,
+    events,
+    persistence,
+  };
   const guard = {
     allowedHosts: config.allowedHosts,
     port: () => portOf(server),
@@ -130,7 +150,16 @@ function assemble({ config, version, logStream }: DaemonOptions) {
   return daemon;
 }
 
-function statusOf({ config, version, server, state, recorder, fleet, deps }: Daemon): StatusReport {
+function statusOf({
+  config,
+  version,
+  server,
+  state,
+  recorder,
+  fleet,
+  deps,
+  persistence,
+}: Daemon): StatusReport {
   const { queued, dropped, lastError, movedAside } = recorder.health;
   const moved = `The database was damaged and has been moved to ${movedAside}; a fresh one is used.`;
   return {
@@ -147,12 +176,14 @@ function statusOf({ config, version, server, state, recorder, fleet, deps }: Dae
       ...state.notes,
       ...classifierNotes(),
       ...(movedAside === undefined ? [] : [moved]),
+      ...persistence.problems,
       ...editNotes(fleet, deps.memory, clock.wall()),
     ],
   };
 }
 
-async function end({ config, log, fleet, deps, recorder }: Daemon): Promise<void> {
+async function end({ config, log, fleet, deps, recorder, persistence }: Daemon): Promise<void> {
+  await persistence.close();
   await Promise.all([fleet.close(), deps.claude.close()]);
   await recorder.close();
   try {

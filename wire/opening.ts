@@ -57,6 +57,22 @@ export function arrangeOpening(messages: readonly Message[], gitStatus?: string)
   return [{ role: 'user', parts: [...lasting, ...git, ...ofThisTurn] }, ...rest];
 }
 
+/** What a new session of the same project will begin with, too: of messages that `arrangeOpening` has put in order. */
+export function lastingParts([first]: readonly Message[]): readonly TextPart[] {
+  if (first?.role !== 'user') return [];
+  const parts: TextPart[] = [];
+  for (const part of first.parts) {
+    const words = reminderWords(part);
+    if (part.kind !== 'text' || words === undefined || !isLasting(words)) return parts;
+    parts.push(part);
+  }
+  return parts;
+}
+
+function isLasting(words: string): boolean {
+  return !OF_THIS_TURN.some((opening) => words.startsWith(opening)) && !isGitStatus(words);
+}
+
 function reminderWords(part: UserPart): string | undefined {
   if (part.kind !== 'text') return undefined;
   const text = part.text.trimStart();
