@@ -9,6 +9,7 @@ import type { Logger } from './log.ts';
 import { createPrefixes } from './prefixes/prefixes.ts';
 import { restorePrefixes } from './prefixes/restore.ts';
 import { createPrefixStore, removePrefixes } from './prefixes/store.ts';
+import { createSlotFiles } from './slot-files.ts';
 import { createSlotKeeper } from './slots.ts';
 
 export type Persistence = {
@@ -35,7 +36,7 @@ export function createPersistence({ config, fleet, log, wall }: PersistenceOptio
   if (!config.persistPrefixes) return nothingKept(config, log);
   const store = createPrefixStore(config.home);
   const prefixes = createPrefixes(store);
-  const slots = createSlotKeeper(fleet, log);
+  const slots = createSlotKeeper({ fleet, files: createSlotFiles(config.home), log });
   const closing = new AbortController();
   let tending = Promise.resolve();
   // One after the other: the clock may come while a server is still busy with its last save.

@@ -5,6 +5,7 @@
 import { createSlotServer, type Slot, type SlotServer } from '../backend/slots.ts';
 import type { Fleet, Member } from './fleet.ts';
 import type { Logger } from './log.ts';
+import type { SlotFiles } from './slot-files.ts';
 
 export type SlotKeeper = {
   /** Looks at servers that nothing runs on; to be called every few seconds. Never rejects. */
@@ -33,7 +34,13 @@ type Watch = {
   savedAtMs: number;
 };
 
-export function createSlotKeeper(fleet: Fleet, log: Pick<Logger, 'info' | 'debug'>): SlotKeeper {
+export type SlotKeeperOptions = {
+  readonly fleet: Fleet;
+  readonly files: SlotFiles;
+  readonly log: Pick<Logger, 'info' | 'debug'>;
+};
+
+export function createSlotKeeper({ fleet, files, log }: SlotKeeperOptions): SlotKeeper {
   const watches = new Map<string, Watch>();
 
   async function attended(member: Member, work: (watch: Watch) => Promise<void>): Promise<void> {
@@ -61,14 +68,14 @@ export function createSlotKeeper(fleet: Fleet, log: Pick<Logger, 'info' | 'debug
     async tend(nowMs) {
       await forgetGone();
       for (const member of resting(fleet)) {
-        await attended(member, (watch) => tendOne({ member, watch, log, nowMs }));
+        await attended(member, (watch) => tendOne({ member, watch, files, log, nowMs }));
       }
     },
     restoredTokens: (backend) => watches.get(backend)?.restoredTokens ?? 0,
     async close() {
       for (const member of resting(fleet)) {
         if (watches.get(member.name)?.stem)
-          await attended(member, (watch) => saveAll({ member, watch, log }));
+          await attended(member, (watch) => saveAll({ member, watch, files, log }));
       }
       await Promise.all([...watches.values()].map(({ server }) => server.close()));
       watches.clear();
@@ -76,7 +83,12 @@ export function createSlotKeeper(fleet: Fleet, log: Pick<Logger, 'info' | 'debug
   };
 }
 
-type Care = { readonly member: Member; readonly watch: Watch; readonly log: Pick<Logger, 'info'> };
+type Care = {
+  readonly member: Member;
+  readonly watch: Watch;
+  readonly files: SlotFiles;
+  readonly log: Pick<Logger, 'info'>;
+};
 
 async function tendOne({ nowMs, ...care }: Care & { readonly nowMs: number }): Promise<void> {
   const { watch } = care;
@@ -99,23 +111,28 @@ async function saveAll(care: Care): Promise<void> {
   for (const slot of slots) if (isUnsaved(care.watch, slot)) await save(care, slot, signal);
 }
 
-async function restore({ member, watch, log }: Care, id: number, signal: AbortSignal): Promise<void> {
+async function restore({ member, watch, files, log }: Care, id: number, signal: AbortSignal): Promise<void> {
+  const { url } = member.config;
+  const file = fileOf(watch, id);
   watch.tried.add(id);
-  const done = await watch.server.restore(id, fileOf(watch, id), signal);
-  if (typeof done === 'number') watch.restoredTokens += done;
-  if (done !== 0)
-    log.info({ backend: member.name, slot: id, restored: done }, 'a slot was restored, or could not be');
+  if (!files.isWhole(url, file)) return;
+  files.doubt(url, file);
+  const done = await watch.server.restore(id, file, signal);
+  log.info({ backend: member.name, slot: id, restored: done }, 'a slot was restored, or could not be');
+  if (typeof done === 'string') return;
+  files.whole(url, file);
+  watch.restoredTokens += done;
 }
 
-/** A disk that is full costs the file and nothing else: the next pause is another chance. */
-async function save(
-  { member, watch, log }: Care,
-  { id, served = '' }: Slot,
-  signal: AbortSignal,
-): Promise<void> {
-  const done = await watch.server.save(id, fileOf(watch, id), signal);
+/** A disk that is full costs the file and nothing else: the next conversation is another chance. */
+async function save({ member, watch, files, log }: Care, { id, served = '' }: Slot, signal: AbortSignal) {
+  const { url } = member.config;
+  const file = fileOf(watch, id);
   watch.saved.set(id, served);
+  files.doubt(url, file);
+  const done = await watch.server.save(id, file, signal);
   log.info({ backend: member.name, slot: id, saved: done }, 'a slot was saved, or could not be');
+  if (typeof done === 'number') files.whole(url, file);
 }
 
 function fileOf({ stem }: Watch, id: number): string {
