@@ -10,6 +10,7 @@ import type { Deps } from './deps.ts';
 import type { EventStreams } from './event-stream.ts';
 import { type GuardOptions, guard } from './guard.ts';
 import { handle } from './handle.ts';
+import type { Keeper } from './keeper/keeper.ts';
 import type { Metrics } from './metrics.ts';
 import { modelList } from './models.ts';
 import { replyToWireError } from './reply.ts';
@@ -21,10 +22,12 @@ export type AppOptions = {
   readonly guard: GuardOptions;
   readonly metrics: Metrics;
   readonly status: () => StatusReport;
+  /** Prefills what the known projects begin with. */
+  readonly warm: Keeper['warm'];
   readonly events: EventStreams;
 };
 
-export function createApp({ deps, guard: guardOptions, metrics, status, events }: AppOptions): Express {
+export function createApp({ deps, guard: guardOptions, metrics, status, events, warm }: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -58,6 +61,9 @@ export function createApp({ deps, guard: guardOptions, metrics, status, events }
     const { contentType, text } = await metrics.render(request.headers.accept);
     response.setHeader('content-type', contentType);
     response.end(text);
+  });
+  app.post('/api/warm', async (_request, response) => {
+    sendJson(response, { status: 200, body: { warmed: await warm() } });
   });
   app.use('/api', createApi({ live: deps.live, events }));
   app.use((request) => {

@@ -121,6 +121,18 @@ export const configSchema = group({
     .describe(
       'Model servers by name. What is left out of mlx-lm and lmstudio keeps its default; null removes one.',
     ),
+  catchUp: group({
+    enabled: flag()
+      .default(true)
+      .describe(
+        'Whether pauses are used to prefill what the other backend has missed, and what a server lost.',
+      ),
+    onBattery: flag().default(false).describe('Whether that is done on battery, too.'),
+    maxSeconds: whole(1, 3600).default(300).describe('Longest prefill of one pause, in seconds.'),
+    maxTokens: whole(1000, 2_000_000)
+      .default(200_000)
+      .describe('Longest conversation that is caught up with, in tokens.'),
+  }).prefault({}),
   claude: group({
     baseUrl: serverUrl().default('https://api.anthropic.com').describe('Where the Claude API is reached.'),
   }).prefault({}),

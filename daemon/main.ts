@@ -13,7 +13,9 @@ import type { Clock } from './draft.ts';
 import { createEventStreams } from './event-stream.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { drain, listen, portOf, urlOf } from './http-server.ts';
+import { openPauses, type PausesOptions } from './keeper/open.ts';
 import { createPrompts } from './keeper/prompts.ts';
+import { createTraffic } from './keeper/traffic.ts';
 import { loadLearned, saveLearned } from './learned.ts';
 import { createLive } from './live.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
@@ -30,6 +32,8 @@ export type DaemonOptions = {
   readonly version: string;
   /** Where log lines go; stdout where absent. */
   readonly logStream?: DestinationStream;
+  /** For tests and measurements: what a pause is, and what the machine runs on. */
+  readonly pauses?: Pick<PausesOptions, 'power' | 'settleMs'>;
 };
 
 export type RunningDaemon = {
@@ -53,14 +57,13 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await end(daemon);
     throw error;
   }
-  const schedule = startSchedule(
-    async () => {
-      await fleet.probeIdle();
-      await daemon.persistence.tend();
-    },
-    (error) => log.warn({ err: error }, 'a probe failed'),
-  );
-  void fleet.probeIdle();
+  const schedule = startSchedule({
+    fleet,
+    persistence: daemon.persistence,
+    pauses: daemon.pauses,
+    onError: (error) => log.warn({ err: error }, 'what the clock asked for failed'),
+  });
+  void restoreKept(daemon);
   for (const sentence of classifierNotes()) log.warn(sentence);
   log.info({ url: urlOf(server), mode: config.mode, version: options.version }, 'listening');
 
@@ -69,6 +72,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     if (daemon.state.draining) return closed.promise;
     daemon.state.draining = true;
     daemon.events.close();
+    void daemon.pauses.stop();
     await drain(server, daemon.stopping, config.drainMs);
     await schedule.stop();
     await end(daemon);
@@ -80,8 +84,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 
 type Daemon = ReturnType<typeof assemble>;
 
+async function restoreKept({ fleet, persistence, pauses, deps }: Daemon): Promise<void> {
+  await fleet.probeIdle();
+  const { prefiller, power } = pauses;
+  await persistence.restore({ run: prefiller.run, know: deps.prompts.know, power });
+}
+
 /** Everything built and wired, nothing listening yet. */
-function assemble({ config, version, logStream }: DaemonOptions) {
+function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOptions) {
   const log = createLog(config.logLevel, logStream);
   const stopping = new AbortController();
   const state = { draining: false, startedAtMs: clock.wall(), notes: new Set<string>() };
@@ -109,6 +119,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     memory,
     estimator,
     prompts: noted(createPrompts(), persistence),
+    traffic: createTraffic(),
     stopping: stopping.signal,
     draining: () => state.draining,
     live,
@@ -117,6 +128,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
       recorder.end(outcome);
       metrics.observe(outcome);
       memory.observeOutcome(outcome, clock.wall());
+      pauses.served(outcome);
       live.ended(outcome);
       logOutcome(log, outcome);
     },
@@ -126,40 +138,25 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     },
     logError: (error, requestId) => log.error({ requestId, err: error }, 'a bug in anyclaude'),
   };
+  const pauses = openPauses({ deps, recorder, metrics, ...pauseOptions });
   const server = createServer();
   const events = createEventStreams({ live, status: () => statusOf(daemon) });
   const daemon = {
-    config,
-    version,
-    log,
-    server,
-    stopping,
-    state,
-    recorder,
-    fleet,
-    deps,
-    events,
-    persistence,
+    ...{ config, version, log, server, stopping, state, recorder, fleet, deps, events },
+    ...{ pauses, persistence },
   };
   const guard = {
     allowedHosts: config.allowedHosts,
     port: () => portOf(server),
     ...(config.token && { token: config.token }),
   };
-  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon), events }));
+  const { warm } = pauses.keeper;
+  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon), events, warm }));
   return daemon;
 }
 
-function statusOf({
-  config,
-  version,
-  server,
-  state,
-  recorder,
-  fleet,
-  deps,
-  persistence,
-}: Daemon): StatusReport {
+function statusOf(daemon: Daemon): StatusReport {
+  const { config, version, server, state, recorder, fleet, deps, pauses, persistence } = daemon;
   const { queued, dropped, lastError, movedAside } = recorder.health;
   const moved = `The database was damaged and has been moved to ${movedAside}; a fresh one is used.`;
   return {
@@ -172,6 +169,7 @@ function statusOf({
     draining: state.draining,
     backends: reportBackends(fleet),
     store: { queued, dropped, lastError: lastError ?? null },
+    keeper: pauses.keeper.status,
     notes: [
       ...state.notes,
       ...classifierNotes(),
@@ -182,7 +180,8 @@ function statusOf({
   };
 }
 
-async function end({ config, log, fleet, deps, recorder, persistence }: Daemon): Promise<void> {
+async function end({ config, log, fleet, deps, recorder, pauses, persistence }: Daemon): Promise<void> {
+  await pauses.stop();
   await persistence.close();
   await Promise.all([fleet.close(), deps.claude.close()]);
   await recorder.close();

@@ -3,6 +3,7 @@
 
 import { CACHE_RESULTS } from '../router/cache.ts';
 import { CLASSIFY_REASONS, DECISION_REASONS } from '../router/decision.ts';
+import { PURPOSES, WARMUP_RESULTS } from '../router/warmup.ts';
 import type { Catalogue } from './metric-catalogue.ts';
 
 const TASKS = ['analysis', 'edit'] as const;
@@ -41,8 +42,19 @@ export function initialise(catalogue: Catalogue, sources: LabelSources): void {
   for (const backend of [...sources.backends, sources.claudeBackend]) initialiseBackend(catalogue, backend);
   for (const backend of sources.backends) initialisePrediction(catalogue, backend);
   initialiseDecisions(catalogue, sources);
+  for (const backend of sources.backends) initialiseWarmups(catalogue, backend);
   catalogue.overhead.zero({});
   catalogue.storeFlush.zero({});
+}
+
+function initialiseWarmups(catalogue: Catalogue, backend: string): void {
+  for (const purpose of PURPOSES) {
+    for (const result of WARMUP_RESULTS) catalogue.warmups.inc({ purpose, backend, result }, 0);
+    const { warmupTokens, warmupSeconds, warmupUsed, warmupWasted, warmupSaved } = catalogue;
+    for (const metric of [warmupTokens, warmupSeconds, warmupUsed, warmupWasted, warmupSaved]) {
+      metric.inc({ purpose, backend }, 0);
+    }
+  }
 }
 
 /** Nothing is predicted for the Claude API. */

@@ -3,9 +3,11 @@
 
 import type { Config } from './config.ts';
 import type { Fleet } from './fleet.ts';
+import type { Power } from './keeper/power.ts';
 import type { Prefiller } from './keeper/prefill.ts';
 import type { KeptPrompt, Prompts } from './keeper/prompts.ts';
 import type { Logger } from './log.ts';
+import { promptOfPrefix } from './prefixes/prefix.ts';
 import { createPrefixes } from './prefixes/prefixes.ts';
 import { restorePrefixes } from './prefixes/restore.ts';
 import { createPrefixStore, removePrefixes } from './prefixes/store.ts';
@@ -16,7 +18,7 @@ export type Persistence = {
   /** A request was answered. */
   note(prompt: KeptPrompt): void;
   /** Slots first, then the fronts of projects; to be called once the backends were probed. Never rejects. */
-  restore(prefiller: Pick<Prefiller, 'run'>): Promise<void>;
+  restore(keeper: Restorer): Promise<void>;
   /** By the clock. Never rejects. */
   tend(): Promise<void>;
   /** A sentence each. */
@@ -25,8 +27,14 @@ export type Persistence = {
   close(): Promise<void>;
 };
 
+export type Restorer = {
+  readonly run: Prefiller['run'];
+  readonly know: Prompts['know'];
+  readonly power: Power;
+};
+
 export type PersistenceOptions = {
-  readonly config: Pick<Config, 'home' | 'persistPrefixes'>;
+  readonly config: Pick<Config, 'home' | 'persistPrefixes' | 'catchUp'>;
   readonly fleet: Fleet;
   readonly log: Logger;
   readonly wall: () => number;
@@ -47,10 +55,13 @@ export function createPersistence({ config, fleet, log, wall }: PersistenceOptio
 
   return {
     note: (prompt) => prefixes.note(prompt),
-    async restore({ run }) {
+    async restore({ run, know, power }) {
       const found = await prefixes.load();
+      for (const prefix of found.toReversed()) know(promptOfPrefix(prefix));
       for (const problem of store.problems) log.warn(problem);
       await tend();
+      const { enabled, onBattery } = config.catchUp;
+      if (!enabled || (!onBattery && (await power()) === 'battery')) return;
       await restorePrefixes({
         ...{ prefixes: found, fleet, run, nowMs: wall(), signal: closing.signal },
         isRestored: (backend) => slots.restoredTokens(backend) > 0,

@@ -4,6 +4,7 @@ import type { BackendStatus } from '../backend/backend.ts';
 import type { Memory } from '../router/memory.ts';
 import type { Config } from './config.ts';
 import type { Fleet } from './fleet.ts';
+import type { KeeperStatus } from './keeper/keeper.ts';
 
 export type BackendReport = {
   readonly name: string;
@@ -29,6 +30,8 @@ export type StatusReport = {
   readonly draining: boolean;
   readonly backends: readonly BackendReport[];
   readonly store: { readonly queued: number; readonly dropped: number; readonly lastError: string | null };
+  /** What is done while nobody waits. */
+  readonly keeper: KeeperStatus;
   /** What a person should know, a sentence each: a moved database, auto mode without its safety check … */
   readonly notes: readonly string[];
 };

@@ -3,9 +3,11 @@
 import type { Migration } from 'kysely/migration';
 import { up as requests } from './0001-requests.ts';
 import { up as predictions } from './0002-predictions.ts';
+import { up as warmups } from './0004-warmups.ts';
 
 /** Keys sort in the order of the steps; a key that was released is never renamed. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-requests': { up: requests },
   '0002-predictions': { up: predictions },
+  '0004-warmups': { up: warmups },
 };

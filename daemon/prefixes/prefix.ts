@@ -2,9 +2,10 @@
 // very same bytes. No word of the person's is in it.
 
 import { z } from 'zod';
+import { tokensOf } from '../../router/observation.ts';
 import { segments } from '../../wire/fingerprint.ts';
 import type { Conversation, JsonObject, Tool } from '../../wire/message.ts';
-import { lastingParts } from '../../wire/opening.ts';
+import { projectFront } from '../../wire/opening.ts';
 import type { KeptPrompt } from '../keeper/prompts.ts';
 
 export type SavedPrefix = {
@@ -46,7 +47,7 @@ const fileSchema = z.strictObject({
 
 /** Without looking at the texts: the chain has their hashes already. Undefined where there is no such front. */
 export function nameOf({ project = '', chain, conversation }: KeptPrompt): PrefixName | undefined {
-  const front = chain[1 + lastingParts(conversation.messages).length];
+  const front = chain[1 + openingOf(conversation).length];
   return front && { project, hash: front.hash };
 }
 
@@ -55,9 +56,14 @@ export function prefixOf(
   name: PrefixName,
   backends: readonly string[],
 ): SavedPrefix {
-  const { system, tools, messages } = conversation;
-  const opening = lastingParts(messages).map(({ text }) => text);
-  return { ...name, backends, system, tools, opening, savedAtMs: endedAtMs };
+  const { system, tools } = conversation;
+  return { ...name, backends, system, tools, opening: openingOf(conversation), savedAtMs: endedAtMs };
+}
+
+/** Each of its parts is a segment of its own. */
+function openingOf(conversation: Conversation): readonly string[] {
+  const [first] = projectFront(conversation).messages;
+  return first?.parts.map((part) => (part.kind === 'text' ? part.text : '')) ?? [];
 }
 
 export function conversationOf({ system, tools, opening }: Omit<SavedPrefix, 'hash'>): Conversation {
@@ -73,6 +79,23 @@ export function conversationOf({ system, tools, opening }: Omit<SavedPrefix, 'ha
     hasImages: false,
   };
 }
+
+/** As the keeper knows projects, so that it can warm this one again, too. */
+export function promptOfPrefix(prefix: SavedPrefix): KeptPrompt {
+  const { project, backends, savedAtMs } = prefix;
+  const conversation = conversationOf(prefix);
+  const chain = segments(conversation).map(({ hash, text }) => ({
+    hash,
+    tokens: Math.ceil(text.length / CHARS_PER_TOKEN),
+  }));
+  return {
+    ...(project !== '' && { project }),
+    ...{ turnId: '', backend: backends[0] ?? '', model: '', kind: 'main', conversation, chain },
+    ...{ promptTokens: tokensOf(chain), endsTurn: true, endedAtMs: savedAtMs },
+  };
+}
+
+const CHARS_PER_TOKEN = 4;
 
 export function toFile(prefix: SavedPrefix): string {
   return JSON.stringify({ format: FORMAT, ...prefix });

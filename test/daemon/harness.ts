@@ -11,6 +11,7 @@ import type { Deps } from '../../daemon/deps.ts';
 import { createEventStreams, type EventStreams } from '../../daemon/event-stream.ts';
 import { createFleet, type Member } from '../../daemon/fleet.ts';
 import { createPrompts } from '../../daemon/keeper/prompts.ts';
+import { createTraffic } from '../../daemon/keeper/traffic.ts';
 import { createLive } from '../../daemon/live.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
 import { reportBackends } from '../../daemon/status.ts';
@@ -91,6 +92,7 @@ export async function startHarness(
     memory: createMemory(),
     estimator: createTokenEstimator(),
     prompts: createPrompts(),
+    traffic: createTraffic(),
     stopping: harness.stopping.signal,
     draining: () => harness.draining,
     live,
@@ -110,7 +112,7 @@ export async function startHarness(
   const guard = { allowedHosts: config.allowedHosts, port, ...(config.token && { token: config.token }) };
   const status = () => ({ running: true, backends: reportBackends(fleet) }) as never;
   const events = createEventStreams({ live, status, timing: { pingEveryMs: 20, statusEveryMs: 20 } });
-  server.on('request', createApp({ deps, guard, metrics, status, events }));
+  server.on('request', createApp({ deps, guard, metrics, status, events, warm: async () => [] }));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(harness, {
     url: `http://127.0.0.1:${port()}`,
