@@ -132,6 +132,13 @@ withConfigFlags(command('run', 'start the daemon if needed, and Claude Code conn
   .passThroughOptions()
   .action(async (args, options) => ends(await (await import('./run.ts')).run(args, options)));
 
+command('serve-mlx', 'start mlx_lm.server with its prompt cache kept on disk over restarts')
+  .argument('[server arguments...]', 'handed on to mlx_lm.server as they are')
+  .option('--config <file>', 'configuration file (config.json in the state folder)')
+  .allowUnknownOption()
+  .passThroughOptions()
+  .action(async (args, options) => ends(await (await import('./serve-mlx.ts')).serveMlx(args, options)));
+
 withConfigFlags(command('env', 'print the environment that connects Claude Code to the daemon'))
   .option('--json', 'as JSON')
   .action(async (options) => ends(await (await import('./env.ts')).env(options)));

@@ -58,6 +58,7 @@ const SHOWN_BY: Readonly<Record<string, readonly [file: string, words: string]>>
   'anyclaude status --json': ['test/cli/site.ts', "'status', '--json'"],
   'anyclaude logs': ['test/cli/command-line.test.ts', "'logs'"],
   'anyclaude run': ['test/cli/run.test.ts', "'run'"],
+  'anyclaude serve-mlx': ['test/engine/kept-mlx.ts', "'serve-mlx'"],
   'anyclaude env': ['test/cli/command-line.test.ts', "'env'"],
   'anyclaude stats': ['test/cli/stats.test.ts', 'runStats'],
   'anyclaude explain': ['test/cli/explain.test.ts', 'runExplain'],
