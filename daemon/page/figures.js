@@ -59,11 +59,11 @@ function figuresOf({ totals, timeSaved }) {
 
 /** @param {string} name @param {Spread} spread @returns {Figure} */
 function ttft(name, { n, p50, p95 }) {
-  const few = n > 0 && n < FEWEST_FOR_PERCENTILE ? 'few: ' : '';
+  const few = n < FEWEST_FOR_PERCENTILE ? ' (few)' : '';
   return {
     name,
     value: seconds(p50),
-    note: n === 0 ? 'none' : `${few}${count(n)} requests, p95 ${seconds(p95)}`,
+    note: n === 0 ? 'none' : `${count(n)} requests${few}, p95 ${seconds(p95)}`,
   };
 }
 
