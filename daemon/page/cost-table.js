@@ -31,7 +31,7 @@ export function costTable({ backend, costs }) {
       ...costs.map((cost) => el('td', { class: 'number' }, cell(cost))),
     );
   const s = (/** @type {number} */ value) =>
-    Math.abs(value) < 0.005 ? '0' : value.toFixed(value < 10 ? 2 : 1);
+    Math.abs(value) < 0.005 ? '0' : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
   return el(
     'div',
     { class: 'scroll', tabindex: 0 },
@@ -49,7 +49,7 @@ export function costTable({ backend, costs }) {
           ...costs.map((cost) =>
             el(
               'th',
-              { scope: 'col' },
+              { scope: 'col', class: 'number' },
               cost.backend,
               cost.backend === backend && el('span', { class: 'chosen' }, ' chosen'),
             ),

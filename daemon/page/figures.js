@@ -40,7 +40,10 @@ function figuresOf({ totals, timeSaved }) {
     {
       name: 'Prompt from cache',
       value: share(totals.cachedTokens, totals.cacheKnownPromptTokens),
-      note: `${tokens(totals.cachedTokens)} of ${tokens(totals.cacheKnownPromptTokens)} tokens`,
+      note:
+        known === 0
+          ? 'nothing is known of it'
+          : `${tokens(totals.cachedTokens)} of ${tokens(totals.cacheKnownPromptTokens)} tokens`,
     },
     ttft('First content, warm', warm),
     ttft('First content, cold', cold),
@@ -52,7 +55,10 @@ function figuresOf({ totals, timeSaved }) {
     {
       name: 'Requests',
       value: count(totals.requests),
-      note: `${percent(totals.okPercent)} ok, ${count(totals.failed)} failed`,
+      note:
+        totals.requests === 0
+          ? 'none in this period'
+          : `${percent(totals.okPercent)} ok, ${count(totals.failed)} failed`,
     },
   ];
 }

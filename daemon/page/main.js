@@ -5,7 +5,7 @@ import { createBackendView } from './backends.js';
 import { connect } from './connection.js';
 import { byId, el, fill, write } from './dom.js';
 import { createExplanation } from './explanation.js';
-import { exactTime, span } from './format.js';
+import { exactTime, moment } from './format.js';
 import { createHistoryView } from './history.js';
 import { createLiveView } from './live.js';
 import { createPeriodView } from './period.js';
@@ -35,6 +35,7 @@ let lostSinceMs = 0;
 const connection = connect({
   hello(hello) {
     live.reset(hello.requests, hello.now);
+    document.body.dataset['seen'] = '';
     hasSeenRequest ||= hello.requests.length > 0;
     showStatus(hello.status);
     void history.load();
@@ -66,7 +67,7 @@ function showStatus(next) {
   const facts = [
     ['mode', next.mode],
     ['version', next.version],
-    ['up for', span(next.uptimeS * 1000)],
+    ['since', moment(live.now() - next.uptimeS * 1000, live.now())],
   ];
   fill(
     byId('daemon-facts'),
