@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { DestinationStream } from 'pino';
 import { createClaudeBackend } from '../backend/claude.ts';
 import { SHIPPED } from '../router/classify.ts';
+import { createGuardian } from '../router/guardian.ts';
 import { createRecorder, type Recorder } from '../store/recorder.ts';
 import { createApp } from './app.ts';
 import type { Config } from './config.ts';
@@ -14,7 +15,7 @@ import { createEventStreams } from './event-stream.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { drain, listen, portOf, urlOf } from './http-server.ts';
 import { createPrompts } from './keeper/prompts.ts';
-import { loadLearned, saveLearned } from './learned.ts';
+import { type Learned, loadLearned } from './learned.ts';
 import { createLive } from './live.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
 import { createMembers } from './members.ts';
@@ -23,7 +24,8 @@ import type { Metrics } from './metrics.ts';
 import { createReader } from './reader.ts';
 import { startSchedule } from './schedule.ts';
 import { databasePath } from './state.ts';
-import { editNotes, reportBackends, type StatusReport } from './status.ts';
+import { editNotes, reportBackends, type StatusReport, storeNotes } from './status.ts';
+import { createUpkeep, type Upkeep } from './upkeep.ts';
 
 export type DaemonOptions = {
   readonly config: Config;
@@ -45,7 +47,7 @@ const clock: Clock = { now: () => performance.now(), wall: () => Date.now() };
 
 /** Rejects with the error of `listen` where the port cannot be had; what was built until then is ended. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
-  const daemon = assemble(options);
+  const daemon = assemble(options, await loadLearned(options.config.home));
   const { server, config, log, fleet } = daemon;
   try {
     await listen(server, config);
@@ -53,7 +55,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await end(daemon);
     throw error;
   }
-  const schedule = startSchedule(fleet, (error) => log.warn({ err: error }, 'a probe failed'));
+  const schedule = startSchedule({
+    fleet,
+    upkeep: daemon.upkeep,
+    saveLearned: () => daemon.learned.save(daemon.recorder, clock.wall()),
+    onError: (error) => log.warn({ err: error }, 'what the clock asked for failed'),
+  });
   void fleet.probeIdle();
   for (const sentence of classifierNotes()) log.warn(sentence);
   log.info({ url: urlOf(server), mode: config.mode, version: options.version }, 'listening');
@@ -75,7 +82,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 type Daemon = ReturnType<typeof assemble>;
 
 /** Everything built and wired, nothing listening yet. */
-function assemble({ config, version, logStream }: DaemonOptions) {
+function assemble({ config, version, logStream }: DaemonOptions, learned: Learned) {
   const log = createLog(config.logLevel, logStream);
   const stopping = new AbortController();
   const state = { draining: false, startedAtMs: clock.wall(), notes: new Set<string>() };
@@ -91,7 +98,8 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     clock.wall,
   );
   const metrics: Metrics = openMetrics({ config, version, claudeBackend: CLAUDE, fleet, recorder });
-  const { memory, estimator } = loadLearned(config.home);
+  const { memory, estimator } = learned;
+  const upkeep = openUpkeep({ config, recorder, log });
   const live = createLive(clock);
   const deps: Deps = {
     config,
@@ -100,6 +108,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     fleet,
     claude: createClaudeBackend({ name: CLAUDE, baseUrl: config.claude.baseUrl, ownToken: config.token }),
     memory,
+    guardian: createGuardian(),
     estimator,
     prompts: createPrompts(),
     stopping: stopping.signal,
@@ -122,7 +131,8 @@ function assemble({ config, version, logStream }: DaemonOptions) {
   const server = createServer();
   const events = createEventStreams({ live, status: () => statusOf(daemon) });
   const reader = createReader({ path: databasePath(config.home), wall: clock.wall });
-  const daemon = { config, version, log, server, stopping, state, recorder, fleet, deps, events, reader };
+  const stored = { recorder, learned, upkeep, reader };
+  const daemon = { config, version, log, server, stopping, state, fleet, deps, events, ...stored };
   const guard = {
     allowedHosts: config.allowedHosts,
     port: () => portOf(server),
@@ -133,8 +143,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
 }
 
 function statusOf({ config, version, server, state, recorder, fleet, deps }: Daemon): StatusReport {
-  const { queued, dropped, lastError, movedAside } = recorder.health;
-  const moved = `The database was damaged and has been moved to ${movedAside}; a fresh one is used.`;
+  const { queued, dropped, lastError } = recorder.health;
   return {
     running: true,
     pid: process.pid,
@@ -148,20 +157,25 @@ function statusOf({ config, version, server, state, recorder, fleet, deps }: Dae
     notes: [
       ...state.notes,
       ...classifierNotes(),
-      ...(movedAside === undefined ? [] : [moved]),
+      ...storeNotes(recorder.health),
       ...editNotes(fleet, deps.memory, clock.wall()),
     ],
   };
 }
 
-async function end({ config, log, fleet, deps, recorder, reader }: Daemon): Promise<void> {
+async function end({ log, fleet, deps, recorder, learned, reader }: Daemon): Promise<void> {
   await Promise.all([fleet.close(), deps.claude.close(), reader.close()]);
-  await recorder.close();
-  try {
-    saveLearned(config.home, deps);
-  } catch (error) {
+  await learned.save(recorder, clock.wall()).catch((error: unknown) => {
     log.warn({ err: error }, 'what was learned of tokens and speeds could not be kept');
-  }
+  });
+  await recorder.close();
+}
+
+function openUpkeep({ config, recorder, log }: Pick<Daemon, 'config' | 'recorder' | 'log'>): Upkeep {
+  return createUpkeep({
+    ...{ recorder, retention: config.retention, wall: clock.wall },
+    onDone: (report) => log.info(report, 'the store was kept up'),
+  });
 }
 
 function openRecorder({
@@ -180,9 +194,9 @@ function openRecorder({
   const path = databasePath(config.home);
   return createRecorder({
     // Loaded once the daemon listens: Kysely is a quarter of the time that a start takes.
-    open: async () => {
+    open: async (found) => {
       const { openDatabase } = await import('../store/database.ts');
-      return openDatabase({ path, mode: 'write', nowMs: clock.wall() });
+      return openDatabase({ path, mode: 'write', nowMs: clock.wall(), isDamaged: found === 'damaged' });
     },
     openAfterMs: 300,
     daemon: { daemonId: randomUUID(), pid: process.pid, startedAtMs, version },

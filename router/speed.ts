@@ -7,6 +7,7 @@
 // One report moves the weights by at most a few standard deviations; several that all say the same make the filter
 // doubt what it knew, for a server may have been exchanged or slowed down.
 
+import { createColdSpread, type SavedColdSpread } from './cold-spread.ts';
 import { fieldsOf, isFiniteNumber } from './saved.ts';
 
 export type Work = {
@@ -27,6 +28,10 @@ export type Speed = {
   readonly doubt: number;
   /** Reports of a first token that were learned from. */
   readonly samples: number;
+  /** The first token of a prompt with nothing cached, as uncertain as such forecasts have been here. */
+  cold(promptTokens: number): Forecast;
+  /** Of the samples, those of cold prompts. */
+  readonly coldSamples: number;
   toJSON(): SavedSpeed;
 };
 
@@ -36,6 +41,8 @@ export type SavedSpeed = {
   readonly samples: number;
   readonly decodeLogRate: number;
   readonly decodeSamples: number;
+  /** Absent in what earlier versions saved. */
+  readonly cold?: SavedColdSpread;
 };
 
 /** Seconds: fixed, a token computed, a token copied, a token computed behind 10,000 others. */
@@ -67,6 +74,7 @@ export function createSpeed(saved?: unknown): Speed {
   let decodeLogRate = restored?.decodeLogRate ?? PRIOR_DECODE_LOG_RATE;
   let decodeSamples = restored?.decodeSamples ?? 0;
   let surprises = 0;
+  const coldSpread = createColdSpread(restored?.cold);
 
   function ttft(work: Work): Forecast {
     const features = featuresOf(work);
@@ -86,6 +94,7 @@ export function createSpeed(saved?: unknown): Speed {
     decodeSeconds: (tokens) => tokens / Math.exp(decodeLogRate),
     learnTtft(work, seconds) {
       if (!isSample(work, seconds)) return;
+      coldSpread.learn(work, { seconds, foretold: ttft(work).seconds });
       const features = featuresOf(work).map((feature) => feature / seconds);
       const spread = covariance.map((row) => dot(row, features));
       const variance = dot(spread, features) + NOISE_SHARE ** 2 + (NOISE_S / seconds) ** 2;
@@ -127,8 +136,21 @@ export function createSpeed(saved?: unknown): Speed {
     get samples() {
       return samples;
     },
-    toJSON: () => ({ weights, covariance, samples, decodeLogRate, decodeSamples }),
+    cold: (promptTokens) => coldForecast(ttft({ uncached: promptTokens, cached: 0 }), coldSpread.share),
+    get coldSamples() {
+      return coldSpread.samples;
+    },
+    toJSON: () => ({
+      ...{ weights, covariance, samples, decodeLogRate, decodeSamples },
+      cold: coldSpread.toJSON(),
+    }),
   };
+}
+
+/** The forecast's own sigma holds the spread that is taken for granted: the one that was seen comes in its place. */
+function coldForecast({ seconds, sigma }: Forecast, share: number): Forecast {
+  const variance = sigma ** 2 + (share ** 2 - NOISE_SHARE ** 2) * seconds ** 2;
+  return { seconds, sigma: Math.sqrt(Math.max(NOISE_S ** 2, variance)) };
 }
 
 /** Nobody computes a prompt in less than a millisecond: what says so was measured wrong. */
@@ -168,12 +190,13 @@ function dot(a: readonly number[], b: readonly number[]): number {
 
 /** Undefined where what was saved is of another shape: then everything is learned anew. */
 function readSaved(saved: unknown): SavedSpeed | undefined {
-  const { weights, covariance, samples, decodeLogRate, decodeSamples } = fieldsOf(saved);
+  const { weights, covariance, samples, decodeLogRate, decodeSamples, cold } = fieldsOf(saved);
   if (!isRow(weights) || !Array.isArray(covariance) || covariance.length !== SIZE) return undefined;
   if (!covariance.every(isRow)) return undefined;
   if (!isFiniteNumber(samples) || !isFiniteNumber(decodeLogRate) || !isFiniteNumber(decodeSamples))
     return undefined;
-  return { weights, covariance, samples, decodeLogRate, decodeSamples };
+  const spread = createColdSpread(cold).toJSON();
+  return { weights, covariance, samples, decodeLogRate, decodeSamples, cold: spread };
 }
 
 function isRow(value: unknown): value is number[] {

@@ -15,6 +15,7 @@ import { createLive } from '../../daemon/live.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
 import { createReader } from '../../daemon/reader.ts';
 import { reportBackends } from '../../daemon/status.ts';
+import { createGuardian } from '../../router/guardian.ts';
 import { createMemory } from '../../router/memory.ts';
 import type { Outcome } from '../../router/outcome.ts';
 import type { StartedRequest } from '../../store/row.ts';
@@ -91,6 +92,7 @@ export async function startHarness(
     fleet,
     claude,
     memory: createMemory(),
+    guardian: createGuardian(),
     estimator: createTokenEstimator(),
     prompts: createPrompts(),
     stopping: harness.stopping.signal,

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { TTFT_BUCKETS_SECONDS } from '../../daemon/metric-catalogue.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
+import { BREAK_CAUSES } from '../../router/breaks.ts';
 import { CLASSIFY_REASONS, DECISION_REASONS } from '../../router/decision.ts';
 import type { CacheReport, Ending, Outcome } from '../../router/outcome.ts';
 import { promtool, promtoolIsMissing } from '../grafana/prometheus.ts';
@@ -61,7 +62,19 @@ function* everyOutcome(): Generator<Outcome> {
     for (const answeredBy of ['mlx-lm', 'lmstudio', 'claude', 'daemon']) {
       // What the daemon ends after it has been given a task, it refuses or drops: it answers such a request never.
       if (answeredBy === 'daemon' && ending.result === 'completed') continue;
-      for (const cache of CACHES) yield { ...classified(answeredBy), cache, ending };
+      for (const cache of CACHES) {
+        const isOurGuess = cache.evidence === 'progress' || cache.evidence === 'inferred';
+        // Nobody looks at the progress of the Claude API, or guesses what it had cached.
+        if (answeredBy !== 'claude' || !isOurGuess) yield { ...classified(answeredBy), cache, ending };
+      }
+    }
+  }
+  for (const cause of BREAK_CAUSES) {
+    const cacheBreak = { cause, segment: 'tools', detail: '', lostTokens: 1, lostSeconds: 1 } as const;
+    const basis = 'measured' as const;
+    const saved = { seconds: 1, lowSeconds: 1, highSeconds: 1, basis, coldSamples: 1 };
+    for (const answeredBy of ['mlx-lm', 'lmstudio']) {
+      for (const cache of CACHES) yield { ...classified(answeredBy), cache, cacheBreak, saved };
     }
   }
   for (const reason of DECISION_REASONS) {
