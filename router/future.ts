@@ -175,8 +175,8 @@ function createRates({ asked, knowledge, settings }: Pricing): Rates {
     const speed = knowledge.speed(backend);
     const keeps = knowledge.keeps(backend, when);
     const grown = habits.growthTokens;
-    const warm = speed.ttft({ uncached: grown, cached: asked.promptTokens }).seconds;
-    const cold = speed.ttft({ uncached: asked.promptTokens + grown, cached: 0 }).seconds;
+    const warm = speed.ttftSeconds(grown, asked.promptTokens);
+    const cold = speed.ttftSeconds(asked.promptTokens + grown, 0);
     return keeps * warm + (1 - keeps) * cold + speed.decodeSeconds(habits.shape(task).outputTokens);
   }
 
@@ -185,7 +185,7 @@ function createRates({ asked, knowledge, settings }: Pricing): Rates {
     const times = redoings(excessFailures(knowledge, { backend, edit: routes.edit, when }), inTheSamePlace);
     const keeps = knowledge.keeps(routes.edit, when);
     const speed = knowledge.speed(routes.edit);
-    const cold = speed.ttft({ uncached: asked.promptTokens, cached: 0 }).seconds;
+    const cold = speed.ttftSeconds(asked.promptTokens, 0);
     return times * (speed.decodeSeconds(habits.shape('edit').outputTokens) + (1 - keeps) * cold);
   }
 
@@ -202,7 +202,7 @@ function createRates({ asked, knowledge, settings }: Pricing): Rates {
       const cached = Math.max(0, asked.promptTokens - tokens);
       const speed = knowledge.speed(backend);
       const more =
-        speed.ttft({ uncached: tokens, cached }).seconds - speed.ttft({ uncached: 0, cached }).seconds;
+        speed.ttftSeconds(tokens, cached) - speed.ttftSeconds(0, cached);
       return Math.max(0, more);
     },
     call,
