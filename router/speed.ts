@@ -15,7 +15,13 @@ export type Work = {
   /** Prompt tokens that are in the cache. */
   readonly cached: number;
 };
-export type Forecast = { readonly seconds: number; readonly sigma: number };
+export type Forecast = {
+  readonly seconds: number;
+  /** Standard deviation of one wait. */
+  readonly sigma: number;
+  /** Of it, what more reports would take away: requests differ anyway. */
+  readonly doubt: number;
+};
 
 export type Speed = {
   /** From the moment the backend has the request to its first token. */
@@ -81,7 +87,8 @@ export function createSpeed(saved?: unknown): Speed {
     ttft(work) {
       const seconds = ttftSeconds(work.uncached, work.cached);
       const known = quadratic(covariance, featuresOf(work));
-      return { seconds, sigma: Math.sqrt(known + (NOISE_SHARE * seconds) ** 2 + NOISE_S ** 2) };
+      const noise = (NOISE_SHARE * seconds) ** 2 + NOISE_S ** 2;
+      return { seconds, sigma: Math.sqrt(known + noise), doubt: Math.sqrt(known) };
     },
     ttftSeconds,
     decodeSeconds: (tokens) => tokens / Math.exp(decodeLogRate),
