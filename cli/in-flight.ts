@@ -79,7 +79,7 @@ export const IN_FLIGHT_COLUMNS: readonly Column<InFlight>[] = [
     ...{ title: 'BACKEND', side: 'left', dropOrder: 0, width: 10 },
     cell: ({ backend }, pen) => (backend === null ? pen.unknown : safe(backend, pen)),
   },
-  { ...{ title: 'DOES', side: 'left', dropOrder: 0, width: 28 }, cell: doingOf, paint: doingPaint },
+  { ...{ title: 'DOES', side: 'left', dropOrder: 0, width: 29 }, cell: doingOf, paint: doingPaint },
   {
     ...{ title: 'PROMPT', side: 'right', dropOrder: 2, width: 6 },
     cell: ({ promptTokens, promptTokensBasis }, pen) =>
@@ -103,7 +103,7 @@ function taskOf({ task, kind }: InFlight, pen: Pen): string {
   return task ?? safe(kind, pen);
 }
 
-const BAR_CELLS = 8;
+const BAR_CELLS = 6;
 
 function doingOf({ phase, prefill, predictedTtftMs }: InFlight, pen: Pen): string {
   if (phase !== 'prefill') return phase;

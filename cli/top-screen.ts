@@ -7,7 +7,7 @@ import { ENDED_COLUMNS, type EndedRequest, endedLive } from './ended-request.ts'
 import { IN_FLIGHT_COLUMNS, inFlight } from './in-flight.ts';
 import type { LiveView } from './live-view.ts';
 import { cutTo, type Pen, penOf, type Screen, safe } from './screen.ts';
-import { orInferred, plural, shownSeconds, shownShare, shownTokens } from './shown.ts';
+import { lastName, orInferred, plural, shownSeconds, shownShare, shownTokens } from './shown.ts';
 import { duration } from './terminal.ts';
 
 export type TopScreen = Screen & {
@@ -83,7 +83,9 @@ const BACKEND_COLUMNS: readonly Column<BackendReport>[] = [
   },
   {
     ...{ title: 'MODEL', side: 'left', dropOrder: 3 },
-    cell: ({ model }, pen) => (model === null ? pen.unknown : safe(model, pen).slice(0, 40)),
+    // Some servers name it by the folder that it lies in.
+    cell: ({ model }, pen) =>
+      model === null ? pen.unknown : safe(model.startsWith('/') ? lastName(model) : model, pen).slice(0, 40),
   },
 ];
 
@@ -119,9 +121,10 @@ function recentFigures(ended: readonly EndedRequest[], pen: Pen): string {
       served.filter((each) => each.cache === cache).flatMap(({ ttftMs }) => ttftMs ?? []),
       pen,
     );
+  const waits = `TTFT p50 warm ${of('hit')}, cold ${of('miss')}`;
   return [
     `Last ${plural(served.length, 'request')}: hit ${share === pen.unknown ? share : `${share}%`}`,
-    `TTFT p50 warm ${of('hit')}, cold ${of('miss')}`,
+    waits.includes('*') ? `${waits} (* fewer than ${FEWEST_FOR_PERCENTILE} values)` : waits,
   ].join(` ${pen.dot} `);
 }
 

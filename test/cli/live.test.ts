@@ -6,6 +6,7 @@ import { afterEach, describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { widthOf } from '../../cli/screen.ts';
 import { anyclaude, ended, newPlace, spawnAnyclaude } from './anyclaude.ts';
+import { assertDocumented } from './documented.ts';
 import { noPseudoTerminal, PseudoTerminal, type Size } from './pseudo-terminal.ts';
 import { closeSites, openSite, type Site, untilOutput } from './site.ts';
 
@@ -84,6 +85,7 @@ describe('ps', () => {
     const document = JSON.parse((await site.command('ps', '--json')).stdout);
     assert.deepEqual(Object.keys(document), ['schema', 'generatedAt', 'requests']);
     assert.equal(document.schema, 1);
+    assertDocumented('ps --json', document);
     assert.deepEqual(Object.keys(document.requests[0]).toSorted(), [
       ...[
         'agent',
@@ -147,6 +149,7 @@ describe('tail', () => {
     const json = (await site.command('tail', '--no-follow', '--json')).stdout.trimEnd().split('\n');
     assert.equal(json.length, 3);
     assert.deepEqual(Object.keys(JSON.parse(json[0] ?? '')).toSorted(), TAIL_KEYS);
+    assertDocumented('tail --json', JSON.parse(json[0] ?? ''));
   });
 
   it('tells the same of a request as it happens and from the file', async () => {

@@ -7,6 +7,7 @@ import { toEnded, toRunning } from '../../store/row.ts';
 import { writeRecords } from '../../store/write.ts';
 import { OTHER_SESSION_ID, SESSION_ID, writeCodingSessions } from '../store/coding-session.ts';
 import { NOW_MS, openedStore, outcome, temporaryFolder } from '../store/sample.ts';
+import { assertDocumented } from './documented.ts';
 
 const WIDE: Screen = { columns: 160, colour: false, unicode: true };
 
@@ -175,6 +176,8 @@ test('--json of both has the keys of schema 1', async (t) => {
     ...['endedAt', 'generatedAt', 'history', 'project', 'schema', 'session', 'startedAt', 'totals'],
   ]);
   assert.deepEqual([list.schema, one.schema], [1, 1]);
+  assertDocumented('sessions --json', list);
+  assertDocumented('session --json', one);
   assert.deepEqual(keysOf(one.history[0]), [
     ...[
       'agentId',
