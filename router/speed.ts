@@ -91,18 +91,20 @@ export function createSpeed(saved?: unknown): Speed {
     return Math.max(0.001, fixed + computed * uncached + copied * cached + lookedBack * behind);
   }
 
+  function ttft(work: Work): Forecast {
+    const seconds = ttftSeconds(work.uncached, work.cached);
+    const known = quadratic(covariance, featuresOf(work));
+    const noise = (NOISE_SHARE * seconds) ** 2 + NOISE_S ** 2;
+    return { seconds, sigma: Math.sqrt(known + noise), doubt: Math.sqrt(known) };
+  }
+
   return {
-    ttft(work) {
-      const seconds = ttftSeconds(work.uncached, work.cached);
-      const known = quadratic(covariance, featuresOf(work));
-      const noise = (NOISE_SHARE * seconds) ** 2 + NOISE_S ** 2;
-      return { seconds, sigma: Math.sqrt(known + noise), doubt: Math.sqrt(known) };
-    },
+    ttft,
     ttftSeconds,
     decodeSeconds: (tokens) => tokens / Math.exp(decodeLogRate),
     learnTtft(work, seconds) {
       if (!isSample(work, seconds)) return;
-      coldSpread.learn(work, { seconds, foretold: ttft(work).seconds });
+      coldSpread.learn(work, { seconds, foretold: ttftSeconds(work.uncached, work.cached) });
       const features = featuresOf(work).map((feature) => feature / seconds);
       const spread = covariance.map((row) => dot(row, features));
       const variance = dot(spread, features) + NOISE_SHARE ** 2 + (NOISE_S / seconds) ** 2;
@@ -156,9 +158,9 @@ export function createSpeed(saved?: unknown): Speed {
 }
 
 /** The forecast's own sigma holds the spread that is taken for granted: the one that was seen comes in its place. */
-function coldForecast({ seconds, sigma }: Forecast, share: number): Forecast {
+function coldForecast({ seconds, sigma, doubt }: Forecast, share: number): Forecast {
   const variance = sigma ** 2 + (share ** 2 - NOISE_SHARE ** 2) * seconds ** 2;
-  return { seconds, sigma: Math.sqrt(Math.max(NOISE_S ** 2, variance)) };
+  return { seconds, sigma: Math.sqrt(Math.max(NOISE_S ** 2, variance)), doubt };
 }
 
 /** Nobody computes a prompt in less than a millisecond: what says so was measured wrong. */

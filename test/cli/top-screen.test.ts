@@ -28,6 +28,7 @@ const status: StatusReport = {
   ...{ running: true, pid: 7, url: 'http://127.0.0.1:4784', version: '0.1.0', mode: 'auto', uptimeS: 60 },
   ...{ draining: false, backends: [backend], notes: ['The disk is full.'] },
   store: { queued: 0, dropped: 0, lastError: null },
+  keeper: { state: 'idle', detail: 'nothing was missing so far' },
 };
 
 const waiting = (id: string, more: Partial<LiveRequest> = {}): LiveRequest => ({
