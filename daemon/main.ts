@@ -59,6 +59,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   }
   const schedule = startSchedule({
     fleet,
+    memory: daemon.deps.memory,
     persistence: daemon.persistence,
     pauses: daemon.pauses,
     onError: (error) => log.warn({ err: error }, 'what the clock asked for failed'),
