@@ -83,6 +83,8 @@ export type BackendStatus = {
   /** Where the window was read, e.g. `props`, `config.json`, `setting`, `assumed`. */
   readonly contextWindowSource?: 'server' | 'config.json' | 'setting' | 'assumed';
   readonly flavour?: 'mlx-lm' | 'lmstudio' | 'llama.cpp' | 'vllm' | 'claude' | 'other';
+  /** Of the program, where it tells. */
+  readonly version?: string;
   readonly supportsImages?: boolean;
   /** False where the next request has to load the model first. */
   readonly loaded?: boolean;

@@ -137,6 +137,20 @@ function tokenMetrics(counter: NewCounter, histogram: NewHistogram) {
       'result',
       'evidence',
     ]),
+    cacheBreaks: counter('cache_breaks_total', 'Prompts that lost what a backend had computed, by cause.', [
+      'backend',
+      'cause',
+    ]),
+    cacheBreakTokens: counter('cache_break_tokens_total', 'Tokens computed again because of such breaks.', [
+      'backend',
+    ]),
+    cacheBreakSeconds: counter('cache_break_seconds_total', 'Time that such breaks took, as far as known.', [
+      'backend',
+    ]),
+    savedSeconds: counter('cache_saved_seconds_total', 'Waiting that the prompt cache saved, estimated.', [
+      'backend',
+      'evidence',
+    ]),
     toolCalls: counter('tool_calls_total', 'Tool calls by whether their arguments were complete.', [
       'backend',
       'result',
