@@ -72,11 +72,20 @@ command('logs', "the daemon's log")
   .option('--json', 'lines as they were written')
   .action(async (options) => ends(await (await import('./logs.ts')).logs(options)));
 
-command('stats', 'what happened: requests, cache, waiting, by route, backend, model or day')
-  .option('--since <period>', 'such as 15m, 24h, 7d, today or a date', '24h')
-  .option('--by <key>', 'route, backend, model or day', 'route')
-  .option('--json', 'as JSON')
+command('stats', 'what happened: requests, cache, waiting, what was saved, by whatever you ask')
+  .option('--since <time>', 'such as 15m, 24h, 7d, today or a date', '24h')
+  .option('--until <time>', 'the same forms; a day is taken to its end (now)')
+  .option('--by <key>', 'route, backend, model, session, project, day, hour or reason', 'route')
+  .option('--json', 'as JSON: docs/stats-json.md')
+  .option('--csv', 'the rows for a spreadsheet')
+  .option('--md', 'the table for a document')
+  .option('--compact', 'the table alone, without the lesser columns')
+  .option('--watch', 'drawn anew every 2 s, until Ctrl-C')
   .action(async (options) => ends(await (await import('./show-stats.ts')).showStats(options)));
+
+command('warm', 'prefill what the sessions of your projects begin with, on each of their backends')
+  .option('--json', 'as JSON')
+  .action(async (options) => ends(await (await import('./warm.ts')).warm(options)));
 
 command('explain', 'why a request went where it went, what was expected and what then happened')
   .argument('[request]', 'request id, or -1 for the newest, -2 for the one before it', '-1')

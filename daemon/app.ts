@@ -10,6 +10,7 @@ import type { Deps } from './deps.ts';
 import type { EventStreams } from './event-stream.ts';
 import { type GuardOptions, guard } from './guard.ts';
 import { handle } from './handle.ts';
+import type { Keeper } from './keeper/keeper.ts';
 import type { Metrics } from './metrics.ts';
 import { modelList } from './models.ts';
 import { createPage } from './page-files.ts';
@@ -23,18 +24,14 @@ export type AppOptions = {
   readonly guard: GuardOptions;
   readonly metrics: Metrics;
   readonly status: () => StatusReport;
+  /** Prefills what the known projects begin with. */
+  readonly warm: Keeper['warm'];
   readonly events: EventStreams;
   readonly reader: Reader;
 };
 
-export function createApp({
-  deps,
-  guard: guardOptions,
-  metrics,
-  status,
-  events,
-  reader,
-}: AppOptions): Express {
+export function createApp(options: AppOptions): Express {
+  const { deps, guard: guardOptions, metrics, status, events, reader, warm } = options;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -70,6 +67,7 @@ export function createApp({
     response.end(text);
   });
   app.use(createPage());
+  app.post('/api/warm', (_request, response) => sendLines(response, warm()));
   app.use('/api', createApi({ live: deps.live, events, reader, wall: deps.clock.wall }));
   app.use((request) => {
     throw new WireError(
@@ -80,6 +78,17 @@ export function createApp({
   });
   app.use(onError(deps));
   return app;
+}
+
+/** A line of JSON for each value, as soon as it is there: the whole may take minutes. */
+async function sendLines(response: Response, values: AsyncIterable<object>): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  response.flushHeaders();
+  for await (const value of values) {
+    if (response.destroyed) return;
+    response.write(`${JSON.stringify(value)}\n`);
+  }
+  response.end();
 }
 
 function received(request: Request): Received {

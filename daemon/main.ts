@@ -14,8 +14,10 @@ import type { Clock } from './draft.ts';
 import { createEventStreams } from './event-stream.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { drain, listen, portOf, urlOf } from './http-server.ts';
+import { openPauses, type PausesOptions } from './keeper/open.ts';
 import { createPrompts } from './keeper/prompts.ts';
-import { loadLearned, saveLearned } from './learned.ts';
+import { createTraffic } from './keeper/traffic.ts';
+import { type Learned, loadLearned } from './learned.ts';
 import { createLive } from './live.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
 import { createMembers } from './members.ts';
@@ -24,13 +26,16 @@ import type { Metrics } from './metrics.ts';
 import { createReader } from './reader.ts';
 import { startSchedule } from './schedule.ts';
 import { databasePath } from './state.ts';
-import { editNotes, reportBackends, type StatusReport } from './status.ts';
+import { editNotes, reportBackends, type StatusReport, storeNotes } from './status.ts';
+import { createUpkeep, type Upkeep } from './upkeep.ts';
 
 export type DaemonOptions = {
   readonly config: Config;
   readonly version: string;
   /** Where log lines go; stdout where absent. */
   readonly logStream?: DestinationStream;
+  /** For tests and measurements: what a pause is, and what the machine runs on. */
+  readonly pauses?: Pick<PausesOptions, 'power' | 'settleMs'>;
 };
 
 export type RunningDaemon = {
@@ -46,7 +51,7 @@ const clock: Clock = { now: () => performance.now(), wall: () => Date.now() };
 
 /** Rejects with the error of `listen` where the port cannot be had; what was built until then is ended. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
-  const daemon = assemble(options);
+  const daemon = assemble(options, await loadLearned(options.config.home));
   const { server, config, log, fleet } = daemon;
   try {
     await listen(server, config);
@@ -54,7 +59,13 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await end(daemon);
     throw error;
   }
-  const schedule = startSchedule(fleet, (error) => log.warn({ err: error }, 'a probe failed'));
+  const schedule = startSchedule({
+    fleet,
+    upkeep: daemon.upkeep,
+    saveLearned: () => daemon.learned.save(daemon.recorder, clock.wall()),
+    pauses: daemon.pauses,
+    onError: (error) => log.warn({ err: error }, 'what the clock asked for failed'),
+  });
   void fleet.probeIdle();
   for (const sentence of classifierNotes()) log.warn(sentence);
   log.info({ url: urlOf(server), mode: config.mode, version: options.version }, 'listening');
@@ -64,6 +75,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     if (daemon.state.draining) return closed.promise;
     daemon.state.draining = true;
     daemon.events.close();
+    void daemon.pauses.stop();
     await drain(server, daemon.stopping, config.drainMs);
     await schedule.stop();
     await end(daemon);
@@ -76,7 +88,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 type Daemon = ReturnType<typeof assemble>;
 
 /** Everything built and wired, nothing listening yet. */
-function assemble({ config, version, logStream }: DaemonOptions) {
+function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOptions, learned: Learned) {
   const log = createLog(config.logLevel, logStream);
   const stopping = new AbortController();
   const state = { draining: false, startedAtMs: clock.wall(), notes: new Set<string>() };
@@ -92,7 +104,8 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     clock.wall,
   );
   const metrics: Metrics = openMetrics({ config, version, claudeBackend: CLAUDE, fleet, recorder });
-  const { memory, estimator } = loadLearned(config.home);
+  const { memory, estimator } = learned;
+  const upkeep = openUpkeep({ config, recorder, log });
   const live = createLive(clock);
   const deps: Deps = {
     config,
@@ -104,6 +117,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     guardian: createGuardian(),
     estimator,
     prompts: createPrompts(),
+    traffic: createTraffic(),
     stopping: stopping.signal,
     draining: () => state.draining,
     live,
@@ -112,6 +126,7 @@ function assemble({ config, version, logStream }: DaemonOptions) {
       recorder.end(outcome);
       metrics.observe(outcome);
       memory.observeOutcome(outcome, clock.wall());
+      pauses.served(outcome);
       live.ended(outcome);
       logOutcome(log, outcome);
     },
@@ -121,22 +136,25 @@ function assemble({ config, version, logStream }: DaemonOptions) {
     },
     logError: (error, requestId) => log.error({ requestId, err: error }, 'a bug in anyclaude'),
   };
+  const pauses = openPauses({ deps, recorder, metrics, ...pauseOptions });
   const server = createServer();
   const events = createEventStreams({ live, status: () => statusOf(daemon) });
   const reader = createReader({ path: databasePath(config.home), wall: clock.wall });
-  const daemon = { config, version, log, server, stopping, state, recorder, fleet, deps, events, reader };
+  const stored = { recorder, learned, upkeep, reader };
+  const daemon = { config, version, log, server, stopping, state, fleet, deps, events, pauses, ...stored };
   const guard = {
     allowedHosts: config.allowedHosts,
     port: () => portOf(server),
     ...(config.token && { token: config.token }),
   };
-  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon), events, reader }));
+  const warm = () => pauses.keeper.warm();
+  const status = () => statusOf(daemon);
+  server.on('request', createApp({ deps, guard, metrics, status, events, reader, warm }));
   return daemon;
 }
 
-function statusOf({ config, version, server, state, recorder, fleet, deps }: Daemon): StatusReport {
-  const { queued, dropped, lastError, movedAside } = recorder.health;
-  const moved = `The database was damaged and has been moved to ${movedAside}; a fresh one is used.`;
+function statusOf({ config, version, server, state, recorder, fleet, deps, pauses }: Daemon): StatusReport {
+  const { queued, dropped, lastError } = recorder.health;
   return {
     running: true,
     pid: process.pid,
@@ -147,23 +165,30 @@ function statusOf({ config, version, server, state, recorder, fleet, deps }: Dae
     draining: state.draining,
     backends: reportBackends(fleet, deps.memory),
     store: { queued, dropped, lastError: lastError ?? null },
+    keeper: pauses.keeper.status,
     notes: [
       ...state.notes,
       ...classifierNotes(),
-      ...(movedAside === undefined ? [] : [moved]),
+      ...storeNotes(recorder.health),
       ...editNotes(fleet, deps.memory, clock.wall()),
     ],
   };
 }
 
-async function end({ config, log, fleet, deps, recorder, reader }: Daemon): Promise<void> {
+async function end({ log, fleet, deps, recorder, learned, reader, pauses }: Daemon): Promise<void> {
+  await pauses.stop();
   await Promise.all([fleet.close(), deps.claude.close(), reader.close()]);
-  await recorder.close();
-  try {
-    saveLearned(config.home, deps);
-  } catch (error) {
+  await learned.save(recorder, clock.wall()).catch((error: unknown) => {
     log.warn({ err: error }, 'what was learned of tokens and speeds could not be kept');
-  }
+  });
+  await recorder.close();
+}
+
+function openUpkeep({ config, recorder, log }: Pick<Daemon, 'config' | 'recorder' | 'log'>): Upkeep {
+  return createUpkeep({
+    ...{ recorder, retention: config.retention, wall: clock.wall },
+    onDone: (report) => log.info(report, 'the store was kept up'),
+  });
 }
 
 function openRecorder({
@@ -182,9 +207,9 @@ function openRecorder({
   const path = databasePath(config.home);
   return createRecorder({
     // Loaded once the daemon listens: Kysely is a quarter of the time that a start takes.
-    open: async () => {
+    open: async (found) => {
       const { openDatabase } = await import('../store/database.ts');
-      return openDatabase({ path, mode: 'write', nowMs: clock.wall() });
+      return openDatabase({ path, mode: 'write', nowMs: clock.wall(), isDamaged: found === 'damaged' });
     },
     openAfterMs: 300,
     daemon: { daemonId: randomUUID(), pid: process.pid, startedAtMs, version },

@@ -1,16 +1,37 @@
-// What happens by the clock: backends that are not busy are asked who they are, so that the router and the
-// status know of a server that came or went.
+// What happens by the clock: backends that are not busy are asked who they are, so that the router and the status know
+// of a server that came or went; a server that came back is given what it had; what was learned is kept; and the store
+// is looked after.
 
 import cron from 'node-cron';
 import type { Fleet } from './fleet.ts';
+import type { Pauses } from './keeper/open.ts';
+import type { Upkeep } from './upkeep.ts';
 
 export type Schedule = { stop(): Promise<void> };
 
-export function startSchedule(fleet: Fleet, onError: (error: unknown) => void): Schedule {
-  const task = cron.schedule('*/10 * * * * *', () => fleet.probeIdle().catch(onError), { noOverlap: true });
+export type Scheduled = {
+  readonly fleet: Pick<Fleet, 'probeIdle'>;
+  readonly pauses: Pick<Pauses, 'tick'>;
+  readonly upkeep: Upkeep;
+  readonly saveLearned: () => Promise<void>;
+  readonly onError: (error: unknown) => void;
+};
+
+export function startSchedule({ fleet, pauses, upkeep, saveLearned, onError }: Scheduled): Schedule {
+  const every = (expression: string, run: () => Promise<void>) =>
+    cron.schedule(expression, () => run().catch(onError), { noOverlap: true });
+  const tasks = [
+    every('*/10 * * * * *', () => fleet.probeIdle()),
+    // Behind the probe that finds out that a server was restarted.
+    every('5 * * * * *', () => pauses.tick()),
+    every('15 */5 * * * *', saveLearned),
+    // Once a night is enough. Asked every minute, for a laptop sleeps at night and a daemon may be restarted by day.
+    every('45 * * * * *', () => upkeep.look()),
+  ];
   return {
     async stop() {
-      await task.destroy();
+      await Promise.all(tasks.map((task) => task.destroy()));
+      await upkeep.stop();
     },
   };
 }

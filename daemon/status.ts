@@ -3,8 +3,10 @@
 import type { BackendStatus } from '../backend/backend.ts';
 import type { Memory } from '../router/memory.ts';
 import type { HeldPrompts } from '../router/warmth.ts';
+import type { RecorderHealth } from '../store/recorder.ts';
 import type { Config } from './config.ts';
 import type { Fleet } from './fleet.ts';
+import type { KeeperStatus } from './keeper/keeper.ts';
 
 export type BackendReport = {
   readonly name: string;
@@ -34,6 +36,8 @@ export type StatusReport = {
   readonly draining: boolean;
   readonly backends: readonly BackendReport[];
   readonly store: { readonly queued: number; readonly dropped: number; readonly lastError: string | null };
+  /** What is done while nobody waits. */
+  readonly keeper: KeeperStatus;
   /** What a person should know, a sentence each: a moved database, auto mode without its safety check … */
   readonly notes: readonly string[];
 };
@@ -57,6 +61,29 @@ export function reportBackends({ members, status }: Fleet, memory: Memory): read
       warm: known.state === 'down' ? null : (memory.held(name) ?? null),
     };
   });
+}
+
+/** What befell the record of requests. */
+export function storeNotes({
+  movedAside,
+  wasRemoved,
+  dropped,
+  lastError,
+}: RecorderHealth): readonly string[] {
+  return [
+    ...(movedAside === undefined
+      ? []
+      : [`The database was damaged and has been moved to ${movedAside}; a fresh one is used.`]),
+    ...(wasRemoved === true
+      ? ['The database was removed while the daemon ran; a fresh one is used from then on.']
+      : []),
+    ...(dropped === 0
+      ? []
+      : [
+          `${dropped} ${dropped === 1 ? 'request is' : 'requests are'} missing in the record: they could not be stored.`,
+        ]),
+    ...(lastError === undefined ? [] : [`The store takes nothing now: ${lastError}`]),
+  ];
 }
 
 /** Why a backend takes no edits for a while, told as to a turn that has not begun. */

@@ -55,6 +55,10 @@ export type Memory = Knowledge &
     observeOutcome(outcome: Outcome, nowMs: number): void;
     /** What its server is believed to have in its prompt cache; undefined where nothing is known to be. */
     held(backend: BackendName): HeldPrompts | undefined;
+    /** Another backend has read in a pause, from here to there, what it had missed of the conversation. */
+    caughtUp(turn: TurnName, read: { readonly fromTokens: number; readonly toTokens: number }): void;
+    /** What a prefill in a pause has to know of the backend's server. */
+    serverOf(backend: BackendName): Pick<ServerBelief, 'flavour' | 'epoch' | 'room'>;
     /** Why the backend should take no edits now, in one clause; undefined where it may. */
     editsFailing(backend: BackendName, turn: TurnName, nowMs: number): string | undefined;
     /** Most of its edits fail. */
@@ -120,6 +124,8 @@ export function createMemory(limits: MemoryLimits = LIMITS, saved?: unknown): Me
       for (const backend of brokenEdits(outcome)) recordOf(backend).count('failed', nowMs);
     },
     held: (backend) => servers.of(backend).held,
+    caughtUp: sessions.noteCatchUp,
+    serverOf: servers.of,
     editsFailing: (backend, turn, nowMs) => records.get(backend)?.failing(turnKey(turn), nowMs),
     editsBroken: (backend) => records.get(backend)?.isBroken ?? false,
     unsteady: (backend, nowMs) => servers.of(backend).unsteady(nowMs),

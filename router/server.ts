@@ -35,6 +35,8 @@ export type ServerBelief = {
   readonly epoch: number;
   readonly flavour: Flavour;
   readonly held: HeldPrompts | undefined;
+  /** See Warmth. */
+  room(protectedChains: readonly Chain[]): number;
   /** Seconds until a request that comes now would be begun with. */
   queueSeconds(nowMs: number): number;
   began(flight: Flight, nowMs: number): void;
@@ -115,6 +117,10 @@ class Belief implements ServerBelief {
 
   match(chain: Chain, nowMs: number): Match {
     return this.#warmth.match(chain, nowMs);
+  }
+
+  room(protectedChains: readonly Chain[]): number {
+    return this.#warmth.room(protectedChains);
   }
 
   // Prefills share one processor. An answer that is being written leaves room for others, but slows them down.

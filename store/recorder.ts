@@ -3,10 +3,15 @@
 // it takes them; what does not fit any more is counted as dropped.
 
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import type { Kysely } from 'kysely';
 import type { Outcome } from '../router/outcome.ts';
-import { type DaemonIdentity, endDaemon, registerDaemon } from './daemons.ts';
+import type { Warmup } from '../router/warmup.ts';
+import { StoreConnection } from './connection.ts';
+import type { DaemonIdentity } from './daemons.ts';
 import type { OpenResult, StoreDatabase } from './database.ts';
 import { type PendingRecord, type StartedRequest, toEnded, toRunning } from './row.ts';
+import type { Schema } from './schema.ts';
+import { toWarmupRow, type WarmupRow, writeWarmups } from './warmups.ts';
 import { isRefusedRow, writeRecords } from './write.ts';
 
 export type { StartedRequest } from './row.ts';
@@ -20,13 +25,22 @@ export type RecorderHealth = {
   readonly dropped: number;
   /** Absent while the store works. */
   readonly lastError?: string;
-  /** Where a damaged database was moved to when the store was opened. */
+  /** Where a damaged database was moved to. */
   readonly movedAside?: string;
+  /** The file was taken away while the daemon ran; what comes after that is in a fresh one. */
+  readonly wasRemoved?: boolean;
 };
 
 export type Recorder = {
   begin(started: StartedRequest): void;
   end(outcome: Outcome): void;
+  /**
+   * Other work on the open database, in turn with what is written; undefined while there is none. Rejects with the
+   * database's error.
+   */
+  use<Result>(work: (db: Kysely<Schema>) => Promise<Result>): Promise<Result | undefined>;
+  /** Again with the same id once its use is known. */
+  warmup(warmup: Warmup): void;
   /** Resolves when the queue is empty or the store did not take it. Never rejects. */
   flush(): Promise<void>;
   /** Flushes, for `closeWithinMs` at most, and closes the database. Never rejects. */
@@ -36,7 +50,7 @@ export type Recorder = {
 
 export type RecorderOptions = {
   /** Called in the background until the database is open, so that a locked one does not keep the daemon waiting. */
-  readonly open: () => Promise<OpenResult>;
+  readonly open: (found?: 'damaged') => Promise<OpenResult>;
   readonly daemon: DaemonIdentity;
   /** Unix epoch, milliseconds. */
   readonly clock: () => number;
@@ -58,14 +72,16 @@ export function createRecorder(options: RecorderOptions): Recorder {
 /** A transaction of so many rows holds the event loop for about 2 ms. */
 const BATCH = 32;
 const FIRST_RETRY_MS = 50;
+const MOST_WARMUPS = 1000;
 const LAST_RETRY_MS = 1_000;
 
 class StoreRecorder implements Recorder {
   readonly #options: RecorderOptions;
   readonly #capacity: number;
   readonly #flushAfterMs: number;
+  readonly #connection: StoreConnection;
   readonly #pending = new Map<string, PendingRecord>();
-  #store: StoreDatabase | undefined;
+  readonly #warmups = new Map<string, WarmupRow>();
   #timer: NodeJS.Timeout | undefined;
   #draining: Promise<void> | undefined;
   #failures = 0;
@@ -73,10 +89,10 @@ class StoreRecorder implements Recorder {
   #written = 0;
   #dropped = 0;
   #lastError: string | undefined;
-  #movedAside: string | undefined;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
+    this.#connection = new StoreConnection(options);
     this.#capacity = options.capacity ?? 10_000;
     this.#flushAfterMs = options.flushAfterMs ?? 50;
     this.#schedule(options.openAfterMs ?? 0);
@@ -88,7 +104,7 @@ class StoreRecorder implements Recorder {
       written: this.#written,
       dropped: this.#dropped,
       ...(this.#lastError !== undefined && { lastError: this.#lastError }),
-      ...(this.#movedAside !== undefined && { movedAside: this.#movedAside }),
+      ...this.#connection.mishaps,
     };
   }
 
@@ -110,6 +126,17 @@ class StoreRecorder implements Recorder {
     this.#schedule(this.#flushAfterMs);
   }
 
+  async use<Result>(work: (db: Kysely<Schema>) => Promise<Result>): Promise<Result | undefined> {
+    const store = this.#connection.current;
+    return store === undefined ? undefined : work(store.db);
+  }
+
+  warmup(warmup: Warmup): void {
+    if (this.#closed || this.#warmups.size >= MOST_WARMUPS) return;
+    this.#warmups.set(warmup.warmupId, toWarmupRow(warmup, this.#options.daemon.daemonId));
+    this.#schedule(this.#flushAfterMs);
+  }
+
   flush(): Promise<void> {
     this.#draining ??= this.#drain().finally(() => {
       this.#draining = undefined;
@@ -124,7 +151,7 @@ class StoreRecorder implements Recorder {
     for (const record of this.#pending.values()) this.#drop(record, this.#lastError ?? 'the store is closed');
     this.#pending.clear();
     clearTimeout(this.#timer);
-    await this.#leave();
+    await this.#connection.close(this.#options.clock());
   }
 
   /** An earlier flush is waited for at its own pace, a later one comes in its place: one timer at a time. */
@@ -141,7 +168,7 @@ class StoreRecorder implements Recorder {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     try {
-      const store = await this.#open();
+      const store = await this.#connection.opened();
       while (this.#pending.size > 0) {
         const isFull = this.#pending.size >= BATCH;
         await this.#writeBatch(store);
@@ -150,28 +177,15 @@ class StoreRecorder implements Recorder {
         if (isFull) await setImmediate();
         else if (this.#pending.size > 0) await delay(this.#flushAfterMs);
       }
+      await this.#writeWarmups(store);
       this.#failures = 0;
       this.#lastError = undefined;
     } catch (error) {
       this.#failures += 1;
       this.#lastError = sentence(error);
+      this.#connection.failed(error);
       this.#schedule(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 1)));
     }
-  }
-
-  async #open(): Promise<StoreDatabase> {
-    if (this.#store !== undefined) return this.#store;
-    const opened = await this.#options.open();
-    if (opened.state === 'unusable') throw new Error(opened.message);
-    this.#movedAside = opened.movedAside ?? this.#movedAside;
-    try {
-      await registerDaemon(opened.database.db, this.#options.daemon);
-    } catch (error) {
-      await opened.database.close();
-      throw error;
-    }
-    this.#store = opened.database;
-    return opened.database;
   }
 
   async #writeBatch(store: StoreDatabase): Promise<void> {
@@ -185,6 +199,19 @@ class StoreRecorder implements Recorder {
     }
     this.#options.onFlush?.(performance.now() - startedMs);
     for (const record of batch) this.#settle(record);
+  }
+
+  /** What the schema refuses is let go: it is about a prefill, not about a request. */
+  async #writeWarmups(store: StoreDatabase): Promise<void> {
+    while (this.#warmups.size > 0) {
+      const rows = [...this.#warmups.values()].slice(0, BATCH);
+      await writeWarmups(store.db, rows).catch((error: unknown) => {
+        if (!isRefusedRow(error)) throw error;
+      });
+      for (const row of rows) {
+        if (this.#warmups.get(row.warmup_id) === row) this.#warmups.delete(row.warmup_id);
+      }
+    }
   }
 
   /** One row that the schema refuses must not hold up the others for ever. */
@@ -214,16 +241,6 @@ class StoreRecorder implements Recorder {
       await delay(FIRST_RETRY_MS);
       await this.flush();
     }
-  }
-
-  async #leave(): Promise<void> {
-    const { daemon, clock } = this.#options;
-    try {
-      if (this.#store !== undefined) await endDaemon(this.#store.db, daemon.daemonId, clock());
-    } catch {
-      // The next daemon finds out by the pid.
-    }
-    await this.#store?.close();
   }
 
   #drop({ request }: PendingRecord, reason: string): void {

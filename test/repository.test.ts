@@ -70,6 +70,7 @@ const SHOWN_BY: Readonly<Record<string, readonly [file: string, words: string]>>
   'anyclaude completion bash': ['test/cli/completion.test.ts', "'completion', shell"],
   'anyclaude completion zsh': ['test/cli/completion.test.ts', "'completion', shell"],
   'anyclaude completion fish': ['test/cli/completion.test.ts', "'completion', shell"],
+  'anyclaude warm': ['test/cli/warm.test.ts', "'warm'"],
   'anyclaude doctor': ['test/cli/command-line.test.ts', "'doctor'"],
   'anyclaude config show': ['test/cli/command-line.test.ts', "'show'"],
   'anyclaude config check': ['test/cli/command-line.test.ts', "'check'"],

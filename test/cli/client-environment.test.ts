@@ -39,6 +39,7 @@ const status = (backends: readonly BackendReport[], mode: StatusReport['mode'] =
     backends,
   },
   ...{ store: { queued: 0, dropped: 0, lastError: null }, notes: [] },
+  keeper: { state: 'idle', detail: 'nothing was missing so far' },
 });
 
 const both = [backend('mlx-lm'), backend('lmstudio', { contextWindow: 65_536 })];

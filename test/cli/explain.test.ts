@@ -115,6 +115,8 @@ test('the newest request is -1, the one before it -2, and a missing one is said 
   const path = await recorded(t, [outcome('r-1'), outcome('r-2')]);
   assert.match((await explain(path, '-1')).stdout, /^r-2 /);
   assert.match((await explain(path, '-2')).stdout, /^r-1 /);
+  const swapped = await recorded(t, [outcome('later', { startedAtMs: NOW_MS + 1 }), outcome('earlier')]);
+  assert.match((await explain(swapped, '-1')).stdout, /^later /);
   const missing = await explain(path, '-3');
   assert.deepEqual([missing.exitCode, missing.stdout], [1, '']);
   assert.match(missing.stderr, /No request "-3" has been recorded/);

@@ -11,6 +11,7 @@ import type { Deps } from '../../daemon/deps.ts';
 import { createEventStreams, type EventStreams } from '../../daemon/event-stream.ts';
 import { createFleet, type Member } from '../../daemon/fleet.ts';
 import { createPrompts } from '../../daemon/keeper/prompts.ts';
+import { createTraffic } from '../../daemon/keeper/traffic.ts';
 import { createLive } from '../../daemon/live.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
 import { createReader } from '../../daemon/reader.ts';
@@ -95,6 +96,7 @@ export async function startHarness(
     guardian: createGuardian(),
     estimator: createTokenEstimator(),
     prompts: createPrompts(),
+    traffic: createTraffic(),
     stopping: harness.stopping.signal,
     draining: () => harness.draining,
     live,
@@ -115,7 +117,10 @@ export async function startHarness(
   const status = () => ({ running: true, backends: reportBackends(fleet, deps.memory) }) as never;
   const reader = createReader({ path: databasePath, wall: () => Date.now() });
   const events = createEventStreams({ live, status, timing: { pingEveryMs: 20, statusEveryMs: 20 } });
-  server.on('request', createApp({ deps, guard, metrics, status, events, reader }));
+  server.on(
+    'request',
+    createApp({ deps, guard, metrics, status, events, reader, warm: async function* () {} }),
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(harness, {
     url: `http://127.0.0.1:${port()}`,
