@@ -70,7 +70,10 @@ export function createApp({
     response.end(text);
   });
   app.use(createPage());
-  app.use('/api', createApi({ live: deps.live, events, reader, wall: deps.clock.wall }));
+  app.use(
+    '/api',
+    createApi({ live: deps.live, events, reader, wall: deps.clock.wall, prices: deps.config.prices }),
+  );
   app.use((request) => {
     throw new WireError(
       `anyclaude serves no ${request.method} on this path; it serves /v1/messages, /v1/messages/count_tokens, /v1/models, /healthz, /readyz, /status, /metrics and a page for people at /.`,
