@@ -52,7 +52,7 @@ function summary({ count: all, tokens: lost, seconds: waited, causes }) {
 /** @param {readonly HistoryRow[]} rows */
 function table(rows) {
   const head = ['time', 'project', 'backend', 'cause', 'tokens again', 'waited for it'];
-  const styles = ['', 'wide', 'wide', '', 'number', 'number'];
+  const styles = ['', 'wide', 'wide', '', 'number wide', 'number'];
   return el(
     'div',
     { class: 'scroll history' },

@@ -74,7 +74,7 @@ function ttft(name, { n, p50, p95 }) {
   return {
     name,
     value: seconds(p50),
-    note: n === 0 ? 'none' : `${count(n)} requests${few}, p95 ${seconds(p95)}`,
+    note: n === 0 ? 'none' : `${count(n)} requests${few}, p95\u00a0${seconds(p95)}`,
   };
 }
 
