@@ -1,13 +1,17 @@
-// Nothing that a client sends as content or as a secret may be found on disk or in the metrics afterwards.
+// Nothing that a client sends as content or as a secret may be found on disk or in the metrics afterwards, but for what
+// each of a project's prompts begins with: that is kept in a folder of its own, for its owner alone.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { type FakeChat, json, startFakeChat } from '../fake/chat.ts';
 import { anyclaude, freePort, newPlace, type Place } from './anyclaude.ts';
 
 const CANARY = 'canary-7d1f';
+/** Of the system prompt and the tools. */
+const FRONT = 'front-3c9a';
+const PREFIXES = 'prefixes';
 const opened: { readonly place: Place; readonly fakes: readonly FakeChat[] }[] = [];
 
 afterEach(async () => {
@@ -56,6 +60,12 @@ const asks = (content: unknown, more: object = {}) => ({
   ...more,
 });
 
+function filesIn(home: string): readonly { readonly path: string; readonly folder: string }[] {
+  return readdirSync(home, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name, parentPath }) => ({ path: join(parentPath, name), folder: basename(parentPath) }));
+}
+
 describe('what a client sends stays out of files and metrics', () => {
   for (const debug of ['', '1', '2', '3']) {
     it(`with ANYCLAUDE_DEBUG=${debug || 'unset'}`, async () => {
@@ -63,8 +73,8 @@ describe('what a client sends stays out of files and metrics', () => {
       const call = { type: 'tool_use', id: 't', name: 'Read', input: { path: CANARY } };
       const result = { type: 'tool_result', tool_use_id: 't', content: CANARY };
       const statuses = [
-        await send(url, asks(`What is ${CANARY}?`, { system: CANARY, metadata: { user_id: CANARY } })),
-        await send(url, asks('Go on.', { tools: [{ name: 'Read', description: CANARY, input_schema: {} }] })),
+        await send(url, asks(`What is ${CANARY}?`, { system: FRONT, metadata: { user_id: CANARY } })),
+        await send(url, asks('Go on.', { tools: [{ name: 'Read', description: FRONT, input_schema: {} }] })),
         await send(url, {
           ...asks('x'),
           messages: [
@@ -95,11 +105,13 @@ describe('what a client sends stays out of files and metrics', () => {
       assert.equal(await send(url, asks('What happens now?')), 502);
 
       const metrics = await (await fetch(`${url}/metrics`)).text();
-      assert.ok(!metrics.includes(CANARY));
+      assert.ok(!metrics.includes(CANARY) && !metrics.includes(FRONT));
       assert.equal((await anyclaude(place, 'stop')).code, 0);
-      for (const file of readdirSync(place.home)) {
-        const at = readFileSync(join(place.home, file), 'latin1').indexOf(CANARY);
-        assert.equal(at, -1, `${file} holds it`);
+      for (const { path, folder } of filesIn(place.home)) {
+        const text = readFileSync(path, 'latin1');
+        assert.equal(text.indexOf(CANARY), -1, `${path} holds it`);
+        if (folder === PREFIXES) assert.equal(statSync(path).mode & 0o777, 0o600, path);
+        else assert.equal(text.indexOf(FRONT), -1, `${path} holds the front`);
       }
       for (const line of readFileSync(join(place.home, 'anyclaude.log'), 'utf8').split('\n')) {
         if (line.startsWith('{')) JSON.parse(line);
