@@ -69,17 +69,30 @@ async function llamaDetails(known: Known): Promise<BackendStatus> {
     toCount(asFields(entry?.['meta'])?.['n_ctx']);
   const vision = asFields(props.fields?.['modalities'])?.['vision'];
   const state = asFields(entry?.['status'])?.['value'];
+  const version = props.fields?.['build_info'];
   return {
     state: 'up',
     ...told({ model: entry?.['id'], window }),
+    ...(typeof version === 'string' && { version: version.slice(0, 100) }),
     ...(typeof vision === 'boolean' && { supportsImages: vision }),
     ...(typeof state === 'string' && { loaded: state === 'loaded' }),
+    ...slotsIn(props.fields),
   };
+}
+
+function slotsIn(props: Fields | undefined): Pick<BackendStatus, 'slots'> {
+  const slots = toCount(props?.['total_slots']);
+  return slots === undefined ? {} : { slots };
 }
 
 async function vllmDetails(known: Known): Promise<BackendStatus> {
   const entry = entryOf(known);
-  return { state: 'up', ...told({ model: entry?.['id'], window: entry?.['max_model_len'] }) };
+  const version = (await known.look('/version')).fields?.['version'];
+  return {
+    state: 'up',
+    ...told({ model: entry?.['id'], window: entry?.['max_model_len'] }),
+    ...(typeof version === 'string' && { version: version.slice(0, 100) }),
+  };
 }
 
 // ---- LM Studio ----------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 // The one screen of `explain`. What nobody told is a dash.
 
 import type { Cost, CostParts } from '../router/cost.ts';
-import type { Explained } from './explained.ts';
+import type { Explained } from '../store/explained.ts';
+import { cacheLines } from './explain-cache.ts';
 import { table } from './terminal.ts';
 
 const SIGNALS_SHOWN = 6;
@@ -68,13 +69,15 @@ function costRows(costs: readonly Cost[], chosen: string): readonly (readonly st
 function happened({ outcome }: Explained): readonly string[] {
   const { ttftMs, promptTokens, cachedTokens, cacheEvidence, outputTokens, durationMs } = outcome;
   const by = outcome.answeredBy === null ? '' : ` by ${outcome.answeredBy}`;
-  const model = outcome.model === null ? '' : ` (${outcome.model})`;
+  const server = outcome.serverVersion === null ? '' : `, server version ${outcome.serverVersion}`;
+  const model = outcome.model === null ? '' : ` (${outcome.model}${server})`;
   const cached =
     cachedTokens === null ? 'cached unknown' : `${cachedTokens} of them cached (${cacheEvidence})`;
   return [
     `Then: ${outcome.result}${by}${model} in ${seconds(durationMs)}${outcome.message === null ? '' : `. ${outcome.message}`}`,
     `First token: expected ${seconds(ttftMs.predicted)}, came after ${seconds(ttftMs.actual)}${offBy(ttftMs)}`,
     `Prompt: ${promptTokens ?? '-'} tokens, ${cached}; answer: ${outputTokens ?? '-'} tokens`,
+    ...cacheLines(outcome),
     ...outcome.attempts.map(({ backend, fault, message }) => `Left ${backend} (${fault}): ${message}`),
   ];
 }

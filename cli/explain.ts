@@ -2,9 +2,9 @@
 // expected to cost, what was chosen and why, and what then happened.
 
 import { openDatabase } from '../store/database.ts';
+import { explainedDocument, readExplained } from '../store/explained.ts';
 import { findRequest, type StoredRequest } from '../store/request.ts';
 import { renderExplained } from './explain-screen.ts';
-import { type Explained, readExplained } from './explained.ts';
 
 export type ExplainOptions = { readonly json?: boolean | undefined };
 
@@ -24,14 +24,9 @@ export async function runExplain(asked: string, options: ExplainOptions, io: Exp
     io.stderr.write(`${read.problem}\n`);
     return 1;
   }
-  const explained = readExplained(read.request);
-  io.stdout.write(options.json === true ? toJson(explained) : renderExplained(explained));
+  const json = () => `${JSON.stringify(explainedDocument(read.request), null, 2)}\n`;
+  io.stdout.write(options.json === true ? json() : renderExplained(readExplained(read.request)));
   return 0;
-}
-
-/** `schema` grows when a key changes its meaning or goes; new keys may come. */
-function toJson(explained: Explained): string {
-  return `${JSON.stringify({ schema: 1, ...explained }, null, 2)}\n`;
 }
 
 type Read = { readonly request: StoredRequest } | { readonly problem: string };

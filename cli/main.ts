@@ -1,12 +1,21 @@
 #!/usr/bin/env node
 // The command line. Each command is loaded when it is called, so that `status` does not wait for what `start` needs.
 
-import { Command, CommanderError } from 'commander';
-import { ConfigError } from '../daemon/config-error.ts';
-import { packageVersion } from '../daemon/version.ts';
-import { EXIT, type ExitCode, note } from './terminal.ts';
+import type { Command, Option } from 'commander';
+import type { ExitCode } from './terminal.ts';
 
-const program = new Command('anyclaude')
+// A prompt line waits for this one: it is over before the rest of the command line is loaded.
+if (process.argv[2] === 'statusline' && process.argv.length === 3) {
+  (await import('./statusline.ts')).printStatusline(process.env);
+  process.exit(0);
+}
+
+const { EXIT, note } = await import('./terminal.ts');
+const { ConfigError } = await import('../daemon/config-error.ts');
+const { packageVersion } = await import('../daemon/version.ts');
+const { Argument, Command: Program, CommanderError, Option: ProgramOption } = await import('commander');
+
+const program = new Program('anyclaude')
   .description(
     'Lets Claude Code run on your own model servers, routed by task, and records what you waited for.',
   )
@@ -15,6 +24,15 @@ const program = new Command('anyclaude')
   .showHelpAfterError('(anyclaude --help lists the commands)')
   .exitOverride();
 
+const MODES = ['auto', 'task', 'shadow', 'mlx-lm', 'lmstudio', 'claude'];
+
+/** What may be chosen is shown and completed; a wrong choice is told by who reads it, as one of a file would be. */
+function oneOf(flags: string, description: string, choices: readonly string[]): Option {
+  const option = new ProgramOption(flags, description);
+  option.argChoices = [...choices];
+  return option;
+}
+
 /** Registers a command whose action resolves to the exit code. */
 function command(name: string, description: string): Command {
   return program.command(name).description(description);
@@ -22,7 +40,7 @@ function command(name: string, description: string): Command {
 
 function withConfigFlags(registered: Command): Command {
   return registered
-    .option('--mode <mode>', 'auto, task, shadow, mlx-lm, lmstudio or claude')
+    .addOption(oneOf('--mode <mode>', 'where requests go', MODES))
     .option('--port <port>', 'port to listen on (4784)')
     .option('--host <address>', 'address to listen on (127.0.0.1)')
     .option('--config <file>', 'configuration file (config.json in the state folder)');
@@ -54,11 +72,25 @@ command('logs', "the daemon's log")
   .option('--json', 'lines as they were written')
   .action(async (options) => ends(await (await import('./logs.ts')).logs(options)));
 
-command('stats', 'what happened: requests, cache, waiting, by route, backend, model or day')
-  .option('--since <period>', 'such as 15m, 24h, 7d, today or a date', '24h')
-  .option('--by <key>', 'route, backend, model or day', 'route')
-  .option('--json', 'as JSON')
+command('stats', 'what happened: requests, cache, waiting, what was saved, by whatever you ask')
+  .option('--since <time>', 'such as 15m, 24h, 7d, today or a date', '24h')
+  .option('--until <time>', 'the same forms; a day is taken to its end (now)')
+  .option('--by <key>', 'route, backend, model, session, project, day, hour or reason', 'route')
+  .option('--json', 'as JSON: docs/stats-json.md')
+  .option('--csv', 'the rows for a spreadsheet')
+  .option('--md', 'the table for a document')
+  .option('--compact', 'the table alone, without the lesser columns')
+  .option('--watch', 'drawn anew every 2 s, until Ctrl-C')
   .action(async (options) => ends(await (await import('./show-stats.ts')).showStats(options)));
+
+command('warm', 'prefill what the sessions of your projects begin with, on each of their backends')
+  .option('--json', 'as JSON')
+  .action(async (options) => ends(await (await import('./warm.ts')).warm(options)));
+command('export', 'every request that is still kept, for other programs')
+  .option('--since <time>', 'such as 15m, 24h, 7d, today or a date', '24h')
+  .option('--until <time>', 'the same forms; a day is taken to its end (now)')
+  .option('--format <format>', 'jsonl or csv', 'jsonl')
+  .action(async (options) => ends(await (await import('./show-export.ts')).showExport(options)));
 
 command('explain', 'why a request went where it went, what was expected and what then happened')
   .argument('[request]', 'request id, or -1 for the newest, -2 for the one before it', '-1')
@@ -67,6 +99,38 @@ command('explain', 'why a request went where it went, what was expected and what
   .action(async (request, options) =>
     ends(await (await import('./show-explain.ts')).showExplain(request, options)),
   );
+
+command('ps', 'what is in flight at this moment')
+  .option('--json', 'as JSON')
+  .action(async (options) => ends(await (await import('./show-live.ts')).showPs(options)));
+
+command('tail', 'a line a request, as it ends')
+  .option('-n, --lines <count>', 'how many of the last ones first', '10')
+  .option('-f, --follow', 'go on as requests end (as it does without this)')
+  .option('--no-follow', 'end after the last ones; works with the daemon stopped')
+  .option('--json', 'one JSON document a line')
+  .action(async (options) => ends(await (await import('./show-live.ts')).showTail(options)));
+
+command('top', 'backends, requests in flight and the newest ended ones, live; q quits').action(async () =>
+  ends(await (await import('./show-live.ts')).showTop()),
+);
+
+command('sessions', 'the coding sessions: turns, requests, waiting and cache of each')
+  .option('--since <period>', 'such as 24h, 7d, today or a date', '7d')
+  .option('--limit <count>', 'how many, the one used last first', '20')
+  .option('--json', 'as JSON')
+  .action(async (options) => ends(await (await import('./show-sessions.ts')).showSessions(options)));
+
+command('session', 'one coding session, turn by turn')
+  .argument('[session]', 'its id or how that begins, or -1 for the one used last', '-1')
+  .option('--json', 'as JSON')
+  .action(async (session, options) =>
+    ends(await (await import('./show-sessions.ts')).showSession(session, options)),
+  );
+
+command('statusline', "one line for Claude Code's prompt: reads its JSON from stdin").action(async () => {
+  (await import('./statusline.ts')).printStatusline(process.env);
+});
 
 withConfigFlags(command('run', 'start the daemon if needed, and Claude Code connected to it'))
   .argument('[claude arguments...]', 'after --, handed on to Claude Code as they are')
@@ -88,6 +152,21 @@ withConfigFlags(command('doctor', 'check everything the daemon and Claude Code n
   async (options) => ends(await (await import('./doctor.ts')).doctor(options)),
 );
 
+const db = command('db', 'the database as a file');
+db.command('path')
+  .description('where it is')
+  .action(async () => ends((await import('./show-db.ts')).showDb.path()));
+db.command('backup')
+  .description('a copy of it, while the daemon runs or not')
+  .argument('[file]', 'a file that does not exist yet (beside the database, named after the time)')
+  .action(async (file) => ends(await (await import('./show-db.ts')).showDb.backup(file)));
+db.command('vacuum')
+  .description('give room that is no longer used back to the disk')
+  .action(async () => ends(await (await import('./show-db.ts')).showDb.vacuum()));
+db.command('check')
+  .description('read all of it and say whether it is sound')
+  .action(async () => ends(await (await import('./show-db.ts')).showDb.check()));
+
 const config = command('config', 'look at the configuration');
 withConfigFlags(config.command('path').description('where config.json is looked for')).action(
   async (options) => ends((await import('./config.ts')).showPath(options)),
@@ -102,6 +181,12 @@ config
   .command('schema')
   .description('JSON Schema of config.json')
   .action(async () => ends((await import('./config.ts')).schema()));
+
+command('completion', 'a script that lets your shell complete these commands')
+  .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
+  .action(async (shell) => {
+    process.stdout.write((await import('./completion.ts')).completionScript(program, shell));
+  });
 
 // `anyclaude logs | head` closes our stdout: that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

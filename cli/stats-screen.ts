@@ -1,59 +1,61 @@
-// The one screen of `stats`. What nobody told is a dash; what rests on few values or on inference says so.
+// The one screen of `stats`. What nobody told is a dash; what rests on few values, on inference or on an estimate
+// says so.
 
-import type { StatsReport, StatsRow } from '../store/report.ts';
+import type { StatsReport } from '../store/report.ts';
+import type { ClaudeBill } from '../store/stats-document.ts';
+import { layOut } from './columns.ts';
+import { type Pen, penOf, type Screen, safe, wrapped } from './screen.ts';
+import { orInferred, plural, shownClock, shownDay, shownSpan, shownTokens } from './shown.ts';
+import { sparkline } from './sparkline.ts';
+import { estimateMark, FEWEST_FOR_PERCENTILE, statsColumns } from './stats-columns.ts';
 
-export type Screen = {
-  /** Width in characters. */
-  readonly columns: number;
-  readonly colour: boolean;
-  readonly unicode: boolean;
-};
+export type StatsScreen = Screen & { readonly format: 'screen' | 'compact' };
 
-type Terminal = { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
-
-const WIDTH_WITHOUT_TERMINAL = 120;
-/** Percentiles of fewer values are marked: with 19 values a p95 is the largest of them. */
-const FEWEST_FOR_PERCENTILE = 20;
-
-/** COLUMNS wins over the terminal's own width, NO_COLOR over FORCE_COLOR, and that over "not a terminal". */
-export function screenOf(out: Terminal, env: Readonly<Record<string, string | undefined>>): Screen {
-  const wanted = Number(env['COLUMNS']);
-  const locale = env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || '';
-  return {
-    columns: Number.isInteger(wanted) && wanted > 0 ? wanted : (out.columns ?? WIDTH_WITHOUT_TERMINAL),
-    colour: !env['NO_COLOR'] && (Boolean(env['FORCE_COLOR']) || out.isTTY === true),
-    unicode: env['TERM'] !== 'dumb' && /utf-?8/i.test(locale),
-  };
-}
+/** Nobody reads on: programs take `--json` or `--csv`, which have every row. */
+const MOST_ROWS = 40;
 
 /** Ends with a line break. Columns that do not fit are left out, the least needed first. */
-export function renderStats(report: StatsReport, screen: Screen): string {
+export function renderStats(report: StatsReport, bill: ClaudeBill, screen: StatsScreen): string {
   const pen = penOf(screen);
-  const lines = [...heading(report, pen), ''];
   if (report.totals.requests === 0) {
-    lines.push('No requests yet. Start Claude Code with `anyclaude run`, then look here again.');
-  } else {
-    lines.push(...table(report, pen, screen.columns), '', ...summary(report, pen), ...footnotes(report, pen));
+    const none = 'No requests yet. Start Claude Code with `anyclaude run`, then look here again.';
+    return lines([...heading(report, pen), '', none]);
   }
-  return `${lines.join('\n').trimEnd()}\n`;
+  if (screen.format === 'compact') return lines(table(report, screen, pen));
+  const prose = [...summary(report, pen), ...claudeLines(bill, pen)];
+  return lines([
+    ...heading(report, pen),
+    '',
+    ...table(report, screen, pen),
+    '',
+    ...timeline(report, screen, pen),
+    ...prose.flatMap((line) => wrapped(line, screen.columns, pen)),
+    '',
+    ...statsNotes(report, pen)
+      .flatMap((note) => wrapped(note, screen.columns, pen))
+      .map(pen.dim),
+  ]);
 }
 
-/** How this terminal spells things. */
-type Pen = {
-  readonly unknown: string;
-  readonly dot: string;
-  readonly times: string;
-  readonly minus: string;
-  bold(text: string): string;
-  dim(text: string): string;
-};
+/** What the marks and titles of the table mean. */
+export function statsNotes({ rows, percentiles }: StatsReport, pen: Pen): readonly string[] {
+  if (rows.length === 0) return [];
+  const few = rows.some(({ ttftMs }) =>
+    Object.values(ttftMs).some(({ n }) => n > 0 && n < FEWEST_FOR_PERCENTILE),
+  );
+  const inferred = rows.some((row) => row.cacheInferredRequests > 0);
+  const mark = estimateMark(percentiles, pen);
+  return [
+    'TTFT, WARM, COLD: p50/p95 seconds to the first token; warm: at least half of the prompt was cached, cold: next to nothing.',
+    ...(mark === '' ? [] : [`${mark} estimated from hourly histograms, a tenth off at most`]),
+    ...(few ? [`* fewer than ${FEWEST_FOR_PERCENTILE} values`] : []),
+    ...(inferred ? ['~ partly inferred from timing, not reported by the backend'] : []),
+    `${pen.unknown} not known`,
+  ];
+}
 
-function penOf({ colour, unicode }: Screen): Pen {
-  const paint = (code: number) => (text: string) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const signs = unicode
-    ? { unknown: '–', dot: '·', times: '×', minus: '−' }
-    : { unknown: '-', dot: '|', times: 'x', minus: '-' };
-  return { ...signs, bold: paint(1), dim: paint(2) };
+function lines(all: readonly string[]): string {
+  return `${all.join('\n').trimEnd()}\n`;
 }
 
 function heading({ range, totals, answeredHere }: StatsReport, pen: Pen): readonly string[] {
@@ -63,169 +65,101 @@ function heading({ range, totals, answeredHere }: StatsReport, pen: Pen): readon
     .filter((name) => totals[name] > 0)
     .map((name) => `${totals[name]} ${name}`);
   const here = answeredHere.requests === 0 ? [] : [`${answeredHere.requests} answered by the daemon itself`];
-  const counts = [plural(totals.requests, 'request'), plural(totals.sessions, 'session'), ...parts, ...here];
+  const sessions = totals.sessions === null ? [] : [plural(totals.sessions, 'session')];
+  const counts = [plural(totals.requests, 'request'), ...sessions, ...parts, ...here];
   return [pen.bold(period), counts.join(` ${pen.dot} `)];
 }
 
-type Column = {
-  readonly title: string;
-  readonly side: 'left' | 'right';
-  /** 0 stays whatever the width. */
-  readonly dropOrder: number;
-  cell(row: StatsRow, pen: Pen): string;
-};
-
-const FIGURES: readonly Column[] = [
-  { title: 'REQS', side: 'right', dropOrder: 0, cell: (row) => String(row.requests) },
-  { title: 'OK%', side: 'right', dropOrder: 1, cell: (row, pen) => percent(row.okPercent, pen) },
-  {
-    title: 'HIT%',
-    side: 'right',
-    dropOrder: 2,
-    cell: (row, pen) => inferred(percent(row.hitPercent, pen), row),
-  },
-  {
-    title: 'CACHED%',
-    side: 'right',
-    dropOrder: 7,
-    cell: (row, pen) => inferred(percent(row.cachedPercent, pen), row),
-  },
-  { title: 'TTFT s', side: 'right', dropOrder: 5, cell: (row, pen) => spread(row.ttftMs.all, pen) },
-  {
-    title: 'WARM s',
-    side: 'right',
-    dropOrder: 3,
-    cell: (row, pen) => inferred(spread(row.ttftMs.warm, pen), row),
-  },
-  {
-    title: 'COLD s',
-    side: 'right',
-    dropOrder: 4,
-    cell: (row, pen) => inferred(spread(row.ttftMs.cold, pen), row),
-  },
-  { title: 'TOK/S', side: 'right', dropOrder: 6, cell: (row, pen) => rate(row.outputTokensPerS, pen) },
-  { title: 'OUT', side: 'right', dropOrder: 8, cell: (row, pen) => tokens(row.outputTokens, pen) },
-];
-
-function table({ by, rows }: StatsReport, pen: Pen, width: number): readonly string[] {
-  const keys = by === 'route' ? (['task', 'backend'] as const) : ([by] as const);
-  const named: readonly Column[] = keys.map((key) => ({
-    title: key.toUpperCase(),
-    side: 'left',
-    dropOrder: 0,
-    cell: (row) => name(row[key], pen),
-  }));
-  if (rows.length === 0) return ['No request has gone to a backend.'];
-  let columns = [...named, ...FIGURES];
-  let lines = aligned(columns, rows, pen);
-  while ((lines[0] ?? '').length > width && columns.some((column) => column.dropOrder > 0)) {
-    const first = Math.max(...columns.map((column) => column.dropOrder));
-    columns = columns.filter((column) => column.dropOrder !== first);
-    lines = aligned(columns, rows, pen);
-  }
-  const [titles = '', ...body] = lines;
-  return [pen.bold(titles), ...body];
-}
-
-function aligned(columns: readonly Column[], rows: readonly StatsRow[], pen: Pen): readonly string[] {
-  const cells = [
-    columns.map(({ title }) => title),
-    ...rows.map((row) => columns.map((c) => c.cell(row, pen))),
+function table(report: StatsReport, screen: StatsScreen, pen: Pen): readonly string[] {
+  if (report.rows.length === 0) return ['No request has gone to a backend.'];
+  const columns = statsColumns(report).filter(({ isCompact }) => screen.format === 'screen' || isCompact);
+  const shown = report.rows.slice(0, MOST_ROWS);
+  const laid = layOut(columns, shown, screen, pen);
+  const more = report.rows.length - shown.length;
+  return [
+    laid.titles,
+    ...laid.lines,
+    ...(more > 0 ? [pen.dim(`and ${plural(more, 'row')} more: --csv and --json give all of them`)] : []),
   ];
-  const widths = columns.map((_, n) => Math.max(...cells.map((line) => line[n]?.length ?? 0)));
-  const pad = (cell: string, n: number) =>
-    columns[n]?.side === 'left' ? cell.padEnd(widths[n] ?? 0) : cell.padStart(widths[n] ?? 0);
-  return cells.map((line) => line.map(pad).join('  '));
 }
 
-function summary({ totals, timeSaved }: StatsReport, pen: Pen): readonly string[] {
-  const lines = [`Prompt tokens: ${tokens(totals.promptTokens, pen)}${cachedPart(totals, pen)}.`];
-  if (timeSaved !== null && timeSaved.savedMs > 0) {
-    const basis = timeSaved.backends
-      .map(({ backend, warmRequests }) => `${warmRequests} on ${name(backend, pen)}`)
-      .join(', ');
-    const formula = `warm requests (${basis}) ${pen.times} (cold p50 ${pen.minus} warm p50)`;
-    lines.push(`Time saved by the cache, an estimate: ${span(timeSaved.savedMs)} = ${formula}.`);
-  }
-  return lines;
+function timeline(
+  { timeline: { stepMs, points } }: StatsReport,
+  screen: Screen,
+  pen: Pen,
+): readonly string[] {
+  if (points.length < 2) return [];
+  const counts = points.map(({ requests }) => requests);
+  const line = `Requests: ${sparkline(counts, pen)}`;
+  const legend = ` a sign is ${stepName(stepMs)}, the highest ${Math.max(...counts)}`;
+  if (line.length > screen.columns) return [];
+  return [line.length + legend.length > screen.columns ? line : line + pen.dim(legend)];
+}
+
+function summary({ totals, kvCache }: StatsReport, pen: Pen): readonly string[] {
+  const { saved, breaks } = kvCache;
+  const prompt = `Prompt tokens: ${shownTokens(totals.promptTokens, pen)}${cachedPart(totals, pen)}.`;
+  return [
+    prompt,
+    ...(saved === null ? [] : [savedLine(saved, pen)]),
+    ...(breaks.count === 0 ? [] : [breaksLine(breaks, pen)]),
+  ];
+}
+
+function savedLine(saved: NonNullable<StatsReport['kvCache']['saved']>, pen: Pen): string {
+  const span = (seconds: number) => shownSpan(seconds * 1000, pen);
+  const measured = saved.requests - saved.predictedRequests;
+  const basis = [
+    ...(measured > 0 ? [`${measured} by a measured wait`] : []),
+    ...(saved.predictedRequests > 0 ? [`${saved.predictedRequests} by a predicted one`] : []),
+  ].join(', ');
+  const from = Object.entries(saved.byEvidence).flatMap(([name, seconds]) => (seconds > 0 ? [name] : []));
+  const evidence = from.length === 0 ? '' : `; cached tokens ${from.join(', ')}`;
+  const between = `between ${span(saved.lowSeconds)} and ${span(saved.highSeconds)}`;
+  return `Time saved by the cache, an estimate: ${span(saved.seconds)}, ${between} (${plural(saved.requests, 'request')}: ${basis}${evidence}).`;
+}
+
+function breaksLine(breaks: StatsReport['kvCache']['breaks'], pen: Pen): string {
+  const causes = breaks.causes.map(({ cause, count }) => `${count} ${safe(cause, pen)}`).join(', ');
+  const time = breaks.seconds === null ? '' : `, ${shownSpan(breaks.seconds * 1000, pen)}`;
+  return `Cache breaks: ${breaks.count} (${causes}); ${shownTokens(breaks.tokens, pen)} tokens computed again${time}.`;
 }
 
 function cachedPart(totals: StatsReport['totals'], pen: Pen): string {
-  const known = totals.cacheKnownRequests;
-  const silent = totals.cacheUnknownRequests;
-  const part = `${tokens(totals.cachedTokens, pen)} of ${tokens(totals.cacheKnownPromptTokens, pen)} from the cache`;
-  const cached = known === 0 ? '' : `, ${inferredMark(totals)}${part}`;
-  return silent === 0 ? cached : `${cached}; ${plural(silent, 'request')} without a cache report`;
+  const { cacheKnownRequests, cacheUnknownRequests, cacheInferredRequests } = totals;
+  const part = `${shownTokens(totals.cachedTokens, pen)} of ${shownTokens(totals.cacheKnownPromptTokens, pen)} from the cache`;
+  const cached = orInferred(part, { inferred: cacheInferredRequests > 0 });
+  return [
+    ...(cacheKnownRequests === 0 ? [] : [`, ${cached}`]),
+    ...(cacheUnknownRequests === 0
+      ? []
+      : [`; ${plural(cacheUnknownRequests, 'request')} without a cache report`]),
+  ].join('');
 }
 
-function footnotes({ rows }: StatsReport, pen: Pen): readonly string[] {
-  if (rows.length === 0) return [];
-  const few = rows.some(({ ttftMs }) =>
-    Object.values(ttftMs).some(({ n }) => n > 0 && n < FEWEST_FOR_PERCENTILE),
-  );
-  const guessed = rows.some((row) => row.cacheInferredRequests > 0);
-  const notes = [
-    'TTFT, WARM, COLD: p50/p95 seconds to the first token; warm: at least half of the prompt was cached, cold: next to nothing.',
-    ...(few ? [`* fewer than ${FEWEST_FOR_PERCENTILE} values`] : []),
-    ...(guessed ? ['~ partly inferred from timing, not reported by the backend'] : []),
-    `${pen.unknown} not known`,
-  ];
-  return ['', ...notes.map(pen.dim)];
+/** They are among the rows and totals, too, and here by themselves: they cost money. */
+function claudeLines({ models, currency, pricesAsOf }: ClaudeBill, pen: Pen): readonly string[] {
+  return models.map((each) => {
+    const tokens = [
+      `${shownTokens(each.inputTokens, pen)} in`,
+      `${shownTokens(each.cacheReadTokens, pen)} read from its cache`,
+      `${shownTokens(each.cacheWriteTokens, pen)} written to it`,
+      `${shownTokens(each.outputTokens, pen)} out`,
+    ].join(', ');
+    const price =
+      each.price === null
+        ? `price ${pen.unknown}`
+        : `${each.price.toFixed(2)} ${currency} by the prices of ${pricesAsOf}`;
+    const model = safe(each.model ?? pen.unknown, pen).slice(0, 60);
+    return `Claude API, ${model}: ${plural(each.requests, 'request')}; tokens: ${tokens}; ${price}.`;
+  });
 }
 
-function spread({ n, p50, p95 }: StatsRow['ttftMs']['all'], pen: Pen): string {
-  if (p50 === null || p95 === null) return pen.unknown;
-  return `${seconds(p50)}/${seconds(p95)}${n < FEWEST_FOR_PERCENTILE ? '*' : ''}`;
-}
-
-function inferred(cell: string, row: StatsRow): string {
-  return /\d/.test(cell) ? inferredMark(row) + cell : cell;
-}
-
-function inferredMark(figures: { readonly cacheInferredRequests: number }): string {
-  return figures.cacheInferredRequests > 0 ? '~' : '';
-}
-
-/** Names come from servers and settings: none of them may move the cursor. */
-function name(text: string | null | undefined, pen: Pen): string {
-  return text === null || text === undefined ? pen.unknown : text.replace(/\p{Cc}/gu, '?').slice(0, 40);
-}
-
-function percent(value: number | null, pen: Pen): string {
-  if (value === null) return pen.unknown;
-  // 99.6 % is not all of them: only a true 100 may read so.
-  return value === 100 ? '100' : String(Math.min(99, Math.round(value)));
-}
-
-function rate(value: number | null, pen: Pen): string {
-  return value === null ? pen.unknown : value.toFixed(value < 100 ? 1 : 0);
-}
-
-function tokens(value: number | null, pen: Pen): string {
-  if (value === null) return pen.unknown;
-  if (value < 10_000) return String(value);
-  return value < 999_500 ? `${(value / 1000).toPrecision(3)}k` : `${(value / 1e6).toFixed(1)}M`;
-}
-
-function seconds(ms: number): string {
-  const decimals = ms < 10_000 ? 2 : ms < 100_000 ? 1 : 0;
-  return (ms / 1000).toFixed(decimals);
-}
-
-function span(ms: number): string {
-  const whole = Math.round(ms / 1000);
-  if (whole < 60) return `${(ms / 1000).toFixed(1)} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
-}
-
-function plural(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+function stepName(ms: number): string {
+  if (ms < 3_600_000) return `${ms / 60_000} min`;
+  return ms < 86_400_000 ? plural(ms / 3_600_000, 'hour') : plural(ms / 86_400_000, 'day');
 }
 
 function localTime(ms: number): string {
-  const at = new Date(ms);
-  const two = (value: number) => String(value).padStart(2, '0');
-  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+  return `${shownDay(ms)} ${shownClock(ms).slice(0, 5)}`;
 }

@@ -3,27 +3,67 @@
 
 import express, { type NextFunction, type Request, type Response, type Router } from 'express';
 import { WireError } from '../wire/error.ts';
+import { readHistoryFilter, readRange, readSeriesRange } from './api-query.ts';
 import type { EventStreams } from './event-stream.ts';
 import type { Live } from './live.ts';
+import type { Question } from './question.ts';
+import type { Reader } from './reader.ts';
 import { sendJson } from './sink.ts';
 
-export type ApiSources = { readonly live: Live; readonly events: EventStreams };
+export type ApiSources = {
+  readonly live: Live;
+  readonly events: EventStreams;
+  readonly reader: Reader;
+  readonly wall: () => number;
+};
 
-export function createApi({ live, events }: ApiSources): Router {
+export function createApi({ live, events, reader, wall }: ApiSources): Router {
   const api = express.Router();
+  /** `read` turns the query into a question to the record. */
+  const answering =
+    (read: (search: URLSearchParams, request: Request) => Question) =>
+    async (request: Request, response: Response): Promise<void> => {
+      const answer = await reader.ask(read(searchOf(request), request));
+      if (answer === undefined) throw new WireError(NOT_RECORDED, 404, 'not_found_error');
+      send(response, answer);
+    };
+
   api.use(sameOriginOnly);
-  api.get('/live', (_request, response) => {
-    sendJson(response, { status: 200, headers: PRIVATE, body: live.snapshot() });
-  });
+  api.get('/live', (_request, response) => send(response, live.snapshot()));
   api.get('/events', (_request, response) => events.open(response));
+  api.get(
+    '/requests',
+    answering((search) => ({ about: 'history', filter: readHistoryFilter(search, wall()) })),
+  );
+  api.get(
+    '/requests/:id',
+    answering((_search, { params }) => ({ about: 'request', id: String(params['id']) })),
+  );
+  api.get(
+    '/series',
+    answering((search) => ({ about: 'series', range: readSeriesRange(search, wall()) })),
+  );
+  api.get(
+    '/stats',
+    answering((search) => ({ about: 'stats', range: readRange(search, wall()), nowMs: wall() })),
+  );
   return api;
 }
 
+const NOT_RECORDED = 'No request of this id has been recorded; -1 is the newest.';
 const PRIVATE = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
   'cross-origin-resource-policy': 'same-origin',
 };
+
+function send(response: Response, body: object): void {
+  sendJson(response, { status: 200, headers: PRIVATE, body });
+}
+
+function searchOf({ originalUrl }: Request): URLSearchParams {
+  return new URLSearchParams(originalUrl.split('?')[1] ?? '');
+}
 
 /** A page on another port of this machine counts as the same site, but what is told here is not for it. */
 function sameOriginOnly(request: Request, _response: Response, next: NextFunction): void {

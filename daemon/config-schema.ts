@@ -16,7 +16,8 @@ export const MODES = [
 const PERMISSION_MODES = ['acceptEdits', 'default', 'dontAsk', 'bypassPermissions'] as const;
 /** Words that mean something else where a backend's name may stand, e.g. in a route override. */
 const RESERVED_NAMES: readonly string[] = ['claude', 'daemon', 'analysis', 'edit', 'auto', 'task', 'shadow'];
-const MAX_BACKENDS = 8;
+/** Bounds the series of /metrics. */
+export const MAX_BACKENDS = 6;
 
 const whole = (from: number, to: number) => {
   const error = `a whole number from ${from} to ${to}`;
@@ -55,6 +56,28 @@ const backend = group({
   startCommand: text('a command line')
     .exactOptional()
     .describe('Command that starts the server; shown when it does not answer.'),
+});
+
+const price = () => {
+  const error = 'a price, a number from 0';
+  return z.number({ error }).min(0, { error });
+};
+const PRICED_DAY = 'a day such as 2026-01-31';
+const prices = group({
+  asOf: z.iso.date({ error: PRICED_DAY }).describe('The day on which these prices were looked up.'),
+  currency: text('the name of a currency').default('USD').describe('What the prices are in.'),
+  perMillionTokens: z
+    .record(
+      z.string(),
+      group({
+        input: price(),
+        output: price(),
+        cacheWrite: price().exactOptional(),
+        cacheRead: price().exactOptional(),
+      }),
+      { error: 'an object of prices by model' },
+    )
+    .describe('By model, with or without the date at the end of its name.'),
 });
 
 const BACKEND_NAME = `up to 32 of a-z, 0-9 and "-", and none of ${RESERVED_NAMES.join(', ')}`;
@@ -174,6 +197,13 @@ export const configSchema = group({
   permissionMode: choice(PERMISSION_MODES)
     .default('acceptEdits')
     .describe('Permission mode that `run` starts Claude Code in, unless its arguments or settings name one.'),
+  retention: group({
+    requestDays: whole(1, 3650).default(90).describe('Days for which every request is kept.'),
+    rollupDays: whole(1, 3650).default(730).describe('Days for which the sums of each hour are kept.'),
+  }).prefault({}),
+  prices: prices
+    .exactOptional()
+    .describe('Prices of the Claude API, for `stats`. None are known unless they stand here.'),
   logLevel: choice(['error', 'warn', 'info', 'debug', 'trace'])
     .default('info')
     .describe('How much is logged.'),

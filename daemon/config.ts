@@ -120,7 +120,7 @@ function ownName(host: string): readonly string[] {
 
 /** What no single setting can tell. */
 function checkTogether(config: Config, originOf: (key: string) => Origin): void {
-  const refuse = (key: string, value: string, allowed: string): never => {
+  const refuse = (key: string, value: string | number, allowed: string): never => {
     const { label, source } = originOf(key);
     throw new ConfigError(mustBe(label, value, allowed), source);
   };
@@ -129,6 +129,9 @@ function checkTogether(config: Config, originOf: (key: string) => Origin): void 
     const how = 'set "token" in config.json or ANYCLAUDE_TOKEN (at least 16 characters)';
     refuse('host', config.host, `a loopback address such as 127.0.0.1 as long as there is no token: ${how}`);
   }
+  const { requestDays, rollupDays } = config.retention;
+  if (rollupDays < requestDays)
+    refuse('retention.rollupDays', rollupDays, `at least retention.requestDays, ${requestDays}`);
   const isFixed = !CHOOSING_MODES.has(config.mode) && config.mode !== 'claude';
   if (isFixed && !names.includes(config.mode))
     refuse('mode', config.mode, 'auto, task, shadow, claude or a backend that exists');

@@ -1,6 +1,7 @@
 // What the one pass works with. Everything that is an effect or a state comes in here as a value.
 
 import type { ClaudeBackend } from '../backend/claude.ts';
+import type { Guardian } from '../router/guardian.ts';
 import type { Memory } from '../router/memory.ts';
 import type { Outcome } from '../router/outcome.ts';
 import type { StartedRequest } from '../store/row.ts';
@@ -19,6 +20,7 @@ export type Deps = {
   readonly fleet: Fleet;
   readonly claude: ClaudeBackend;
   readonly memory: Memory;
+  readonly guardian: Guardian;
   readonly estimator: TokenEstimator;
   /** The conversations that go on, for what is done in their pauses. */
   readonly prompts: Prompts;

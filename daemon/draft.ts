@@ -2,7 +2,8 @@
 // `finish` turns it into the one Outcome. What never became known stays absent.
 
 import type { Classification, Decision } from '../router/decision.ts';
-import type { Attempt, CacheReport, Ending, Kind, Outcome, Signal } from '../router/outcome.ts';
+import type { Attempt, CacheBreak, CacheReport, Ending, Kind, Outcome, Signal } from '../router/outcome.ts';
+import type { Saved } from '../router/savings.ts';
 import type { Caller } from '../wire/caller.ts';
 import type { Phase } from '../wire/error.ts';
 import type { Tally } from './tally.ts';
@@ -27,6 +28,10 @@ export type Known = {
   estimatedPromptTokens?: number;
   /** Cached tokens as the wait betrayed them, where the backend told nothing. */
   inferredCachedTokens?: number;
+  cacheBreak?: CacheBreak;
+  saved?: Saved;
+  serverVersion?: string;
+  coldLoad?: boolean;
   answeredBy: string;
   model?: string;
   queueMs?: number;

@@ -4,6 +4,7 @@ import type { BackendError } from '../backend/backend.ts';
 import type { Target } from '../router/decision.ts';
 import type { Observation } from '../router/observation.ts';
 import { isEditTool } from '../router/turn.ts';
+import { watchCache } from './cache-lesson.ts';
 import type { Pass } from './pass.ts';
 import type { Plan } from './plan.ts';
 
@@ -34,22 +35,22 @@ export function land(
   const { backend } = target;
   if (backend === deps.claude.name) return;
   deps.memory.landed(backend, draft.requestId);
-  const inferred = deps.memory.observe(
-    {
-      backend,
-      chain: plan.chain,
-      turn: plan.turn,
-      task: plan.classification.task,
-      ...(plan.mustLoad.has(backend) && { loadedModel: true }),
-      ...(end.error && { fault: end.error.detail.fault }),
-      ending: end.ending,
-      ...figures(pass, times),
-    },
-    deps.clock.wall(),
-  );
+  const seen: Observation = {
+    backend,
+    chain: plan.chain,
+    turn: plan.turn,
+    task: plan.classification.task,
+    ...(plan.loaded.get(backend) === false && { loadedModel: true }),
+    ...(end.error && { fault: end.error.detail.fault }),
+    ending: end.ending,
+    ...figures(pass, times),
+  };
+  const settleCache = watchCache(pass, plan, seen);
+  const inferred = deps.memory.observe(seen, deps.clock.wall());
   if (inferred !== undefined && end.ending === 'completed') {
     draft.known.inferredCachedTokens = inferred.cachedTokens;
   }
+  settleCache(inferred?.cachedTokens);
 }
 
 function figures({ deps, tally }: Pass, { startedMs, queueMs = 0 }: AttemptTimes): Partial<Observation> {

@@ -88,7 +88,14 @@ export function requestEnded(outcome: Outcome): LiveRequest {
     ...{ result: ending.result, durationMs: outcome.durationMs },
     ...given({ fault: faultOf(ending) }),
     ...attemptFields(outcome.attempts),
+    ...breakField(outcome.cacheBreak),
   };
+}
+
+function breakField(found: Outcome['cacheBreak']): Pick<LiveRequest, 'cacheBreak'> {
+  if (found === undefined) return {};
+  const { cause, detail, lostTokens } = found;
+  return { cacheBreak: { cause, detail, ...given({ lostTokens }) } };
 }
 
 function phaseOf({ phase }: Draft, { firstTokenAtMs, firstContentAtMs }: Tally): LiveRequest['phase'] {

@@ -26,6 +26,8 @@ export function logOutcome(log: Logger, outcome: Outcome): void {
     durationMs: Math.round(outcome.durationMs),
     ...(outcome.ttftMs === undefined ? {} : { ttftMs: Math.round(outcome.ttftMs) }),
     cache: outcome.cache,
+    ...(outcome.cacheBreak && { cacheBreak: outcome.cacheBreak }),
+    ...(outcome.saved && { savedSeconds: Number(outcome.saved.seconds.toFixed(3)) }),
     ...(outcome.outputTokens === undefined ? {} : { outputTokens: outcome.outputTokens }),
     ...(outcome.attempts.length === 0 ? {} : { attempts: outcome.attempts }),
   };

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { DestinationStream } from 'pino';
 import { createClaudeBackend } from '../backend/claude.ts';
 import { SHIPPED } from '../router/classify.ts';
+import { createGuardian } from '../router/guardian.ts';
 import { createRecorder, type Recorder } from '../store/recorder.ts';
 import { createApp } from './app.ts';
 import type { Config } from './config.ts';
@@ -16,16 +17,18 @@ import { drain, listen, portOf, urlOf } from './http-server.ts';
 import { openPauses, type PausesOptions } from './keeper/open.ts';
 import { createPrompts } from './keeper/prompts.ts';
 import { createTraffic } from './keeper/traffic.ts';
-import { loadLearned, saveLearned } from './learned.ts';
+import { type Learned, loadLearned } from './learned.ts';
 import { createLive } from './live.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
 import { createMembers } from './members.ts';
 import { openMetrics } from './metric-sources.ts';
 import type { Metrics } from './metrics.ts';
 import { createPersistence, noted } from './persistence.ts';
+import { createReader } from './reader.ts';
 import { startSchedule } from './schedule.ts';
 import { databasePath } from './state.ts';
-import { editNotes, reportBackends, type StatusReport } from './status.ts';
+import { editNotes, reportBackends, type StatusReport, storeNotes } from './status.ts';
+import { createUpkeep, type Upkeep } from './upkeep.ts';
 
 export type DaemonOptions = {
   readonly config: Config;
@@ -49,7 +52,7 @@ const clock: Clock = { now: () => performance.now(), wall: () => Date.now() };
 
 /** Rejects with the error of `listen` where the port cannot be had; what was built until then is ended. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
-  const daemon = assemble(options);
+  const daemon = assemble(options, await loadLearned(options.config.home));
   const { server, config, log, fleet } = daemon;
   try {
     await listen(server, config);
@@ -60,11 +63,15 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const schedule = startSchedule({
     fleet,
     memory: daemon.deps.memory,
+    upkeep: daemon.upkeep,
+    saveLearned: () => daemon.learned.save(daemon.recorder, clock.wall()),
     persistence: daemon.persistence,
     pauses: daemon.pauses,
     onError: (error) => log.warn({ err: error }, 'what the clock asked for failed'),
   });
-  void restoreKept(daemon);
+  restoreKept(daemon).catch((error: unknown) => {
+    log.warn({ err: error }, 'what was kept of the former day could not be restored');
+  });
   for (const sentence of classifierNotes()) log.warn(sentence);
   log.info({ url: urlOf(server), mode: config.mode, version: options.version }, 'listening');
 
@@ -92,7 +99,7 @@ async function restoreKept({ fleet, persistence, pauses, deps }: Daemon): Promis
 }
 
 /** Everything built and wired, nothing listening yet. */
-function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOptions) {
+function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOptions, learned: Learned) {
   const log = createLog(config.logLevel, logStream);
   const stopping = new AbortController();
   const state = { draining: false, startedAtMs: clock.wall(), notes: new Set<string>() };
@@ -108,7 +115,8 @@ function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOp
     clock.wall,
   );
   const metrics: Metrics = openMetrics({ config, version, claudeBackend: CLAUDE, fleet, recorder });
-  const { memory, estimator } = loadLearned(config.home);
+  const { memory, estimator } = learned;
+  const upkeep = openUpkeep({ config, recorder, log });
   const live = createLive(clock);
   const persistence = createPersistence({ config, fleet, log, wall: clock.wall });
   const deps: Deps = {
@@ -118,6 +126,7 @@ function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOp
     fleet,
     claude: createClaudeBackend({ name: CLAUDE, baseUrl: config.claude.baseUrl, ownToken: config.token }),
     memory,
+    guardian: createGuardian(),
     estimator,
     prompts: noted(createPrompts(), persistence),
     traffic: createTraffic(),
@@ -142,24 +151,23 @@ function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOp
   const pauses = openPauses({ deps, recorder, metrics, ...pauseOptions });
   const server = createServer();
   const events = createEventStreams({ live, status: () => statusOf(daemon) });
-  const daemon = {
-    ...{ config, version, log, server, stopping, state, recorder, fleet, deps, events },
-    ...{ pauses, persistence },
-  };
+  const reader = createReader({ path: databasePath(config.home), wall: clock.wall });
+  const stored = { recorder, learned, upkeep, reader, persistence };
+  const daemon = { config, version, log, server, stopping, state, fleet, deps, events, pauses, ...stored };
   const guard = {
     allowedHosts: config.allowedHosts,
     port: () => portOf(server),
     ...(config.token && { token: config.token }),
   };
-  const { warm } = pauses.keeper;
-  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon), events, warm }));
+  const warm = () => pauses.keeper.warm();
+  const status = () => statusOf(daemon);
+  server.on('request', createApp({ deps, guard, metrics, status, events, reader, warm }));
   return daemon;
 }
 
 function statusOf(daemon: Daemon): StatusReport {
   const { config, version, server, state, recorder, fleet, deps, pauses, persistence } = daemon;
-  const { queued, dropped, lastError, movedAside } = recorder.health;
-  const moved = `The database was damaged and has been moved to ${movedAside}; a fresh one is used.`;
+  const { queued, dropped, lastError } = recorder.health;
   return {
     running: true,
     pid: process.pid,
@@ -168,29 +176,35 @@ function statusOf(daemon: Daemon): StatusReport {
     mode: config.mode,
     uptimeS: Math.round((clock.wall() - state.startedAtMs) / 1000),
     draining: state.draining,
-    backends: reportBackends(fleet),
+    backends: reportBackends(fleet, deps.memory),
     store: { queued, dropped, lastError: lastError ?? null },
     keeper: pauses.keeper.status,
     notes: [
       ...state.notes,
       ...classifierNotes(),
-      ...(movedAside === undefined ? [] : [moved]),
+      ...storeNotes(recorder.health),
       ...persistence.problems,
       ...editNotes(fleet, deps.memory, clock.wall()),
     ],
   };
 }
 
-async function end({ config, log, fleet, deps, recorder, pauses, persistence }: Daemon): Promise<void> {
+async function end(daemon: Daemon): Promise<void> {
+  const { log, fleet, deps, recorder, learned, reader, pauses, persistence } = daemon;
   await pauses.stop();
   await persistence.close();
-  await Promise.all([fleet.close(), deps.claude.close()]);
-  await recorder.close();
-  try {
-    saveLearned(config.home, deps);
-  } catch (error) {
+  await Promise.all([fleet.close(), deps.claude.close(), reader.close()]);
+  await learned.save(recorder, clock.wall()).catch((error: unknown) => {
     log.warn({ err: error }, 'what was learned of tokens and speeds could not be kept');
-  }
+  });
+  await recorder.close();
+}
+
+function openUpkeep({ config, recorder, log }: Pick<Daemon, 'config' | 'recorder' | 'log'>): Upkeep {
+  return createUpkeep({
+    ...{ recorder, retention: config.retention, wall: clock.wall },
+    onDone: (report) => log.info(report, 'the store was kept up'),
+  });
 }
 
 function openRecorder({
@@ -209,9 +223,9 @@ function openRecorder({
   const path = databasePath(config.home);
   return createRecorder({
     // Loaded once the daemon listens: Kysely is a quarter of the time that a start takes.
-    open: async () => {
+    open: async (found) => {
       const { openDatabase } = await import('../store/database.ts');
-      return openDatabase({ path, mode: 'write', nowMs: clock.wall() });
+      return openDatabase({ path, mode: 'write', nowMs: clock.wall(), isDamaged: found === 'damaged' });
     },
     openAfterMs: 300,
     daemon: { daemonId: randomUUID(), pid: process.pid, startedAtMs, version },

@@ -137,6 +137,20 @@ function tokenMetrics(counter: NewCounter, histogram: NewHistogram) {
       'result',
       'evidence',
     ]),
+    cacheBreaks: counter('cache_breaks_total', 'Prompts that lost what a backend had computed, by cause.', [
+      'backend',
+      'cause',
+    ]),
+    cacheBreakTokens: counter('cache_break_tokens_total', 'Tokens computed again because of such breaks.', [
+      'backend',
+    ]),
+    cacheBreakSeconds: counter('cache_break_seconds_total', 'Time that such breaks took, as far as known.', [
+      'backend',
+    ]),
+    savedSeconds: counter('cache_saved_seconds_total', 'Waiting that the prompt cache saved, estimated.', [
+      'backend',
+      'evidence',
+    ]),
     toolCalls: counter('tool_calls_total', 'Tool calls by whether their arguments were complete.', [
       'backend',
       'result',
@@ -146,9 +160,13 @@ function tokenMetrics(counter: NewCounter, histogram: NewHistogram) {
 
 /** Prefills that no request asked for. */
 function warmupMetrics(counter: NewCounter) {
-  const labels = ['purpose', 'backend'] as const;
+  const labels = ['backend'] as const;
   return {
-    warmups: counter('warmups_total', 'Prefills in pauses by how they ended.', [...labels, 'result']),
+    warmups: counter('warmups_total', 'Prefills in pauses by how they ended.', [
+      'purpose',
+      'backend',
+      'result',
+    ]),
     warmupTokens: counter('warmup_computed_tokens_total', 'Prompt tokens that they computed.', labels),
     warmupSeconds: counter('warmup_seconds_total', 'Time that they took.', labels),
     warmupUsed: counter('warmup_used_tokens_total', 'Of these tokens, found cached by a request.', labels),

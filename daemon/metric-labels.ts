@@ -1,6 +1,7 @@
 // The closed sets that labels come from. Every set that the configuration makes possible is written at 0 before
 // the first request: rate() and alerts see the very first event, and a request can never add a series.
 
+import { BREAK_CAUSES } from '../router/breaks.ts';
 import { CACHE_RESULTS } from '../router/cache.ts';
 import { CLASSIFY_REASONS, DECISION_REASONS } from '../router/decision.ts';
 import { PURPOSES, WARMUP_RESULTS } from '../router/warmup.ts';
@@ -40,7 +41,11 @@ export type LabelSources = { readonly backends: readonly string[]; readonly clau
 export function initialise(catalogue: Catalogue, sources: LabelSources): void {
   initialiseRoutes(catalogue, sources);
   for (const backend of [...sources.backends, sources.claudeBackend]) initialiseBackend(catalogue, backend);
-  for (const backend of sources.backends) initialisePrediction(catalogue, backend);
+  for (const backend of sources.backends) {
+    initialisePrediction(catalogue, backend);
+    catalogue.queueWait.zero({ backend });
+    for (const evidence of ['progress', 'inferred']) initialiseEvidence(catalogue, backend, evidence);
+  }
   initialiseDecisions(catalogue, sources);
   for (const backend of sources.backends) initialiseWarmups(catalogue, backend);
   catalogue.overhead.zero({});
@@ -50,15 +55,19 @@ export function initialise(catalogue: Catalogue, sources: LabelSources): void {
 function initialiseWarmups(catalogue: Catalogue, backend: string): void {
   for (const purpose of PURPOSES) {
     for (const result of WARMUP_RESULTS) catalogue.warmups.inc({ purpose, backend, result }, 0);
-    const { warmupTokens, warmupSeconds, warmupUsed, warmupWasted, warmupSaved } = catalogue;
-    for (const metric of [warmupTokens, warmupSeconds, warmupUsed, warmupWasted, warmupSaved]) {
-      metric.inc({ purpose, backend }, 0);
-    }
+  }
+  const { warmupTokens, warmupSeconds, warmupUsed, warmupWasted, warmupSaved } = catalogue;
+  for (const metric of [warmupTokens, warmupSeconds, warmupUsed, warmupWasted, warmupSaved]) {
+    metric.inc({ backend }, 0);
   }
 }
 
-/** Nothing is predicted for the Claude API. */
+/** Nothing is predicted for the Claude API, and its prompts are passed on unread. */
 function initialisePrediction(catalogue: Catalogue, backend: string): void {
+  for (const cause of BREAK_CAUSES) catalogue.cacheBreaks.inc({ backend, cause }, 0);
+  catalogue.cacheBreakTokens.inc({ backend }, 0);
+  catalogue.cacheBreakSeconds.inc({ backend }, 0);
+  for (const evidence of EVIDENCE) catalogue.savedSeconds.inc({ backend, evidence }, 0);
   catalogue.ttftError.zero({ backend });
   catalogue.ttftExpected.inc({ backend }, 0);
   catalogue.ttftActual.inc({ backend }, 0);
@@ -86,7 +95,6 @@ function initialiseBackend(catalogue: Catalogue, backend: string): void {
   for (const code of [...CODES.map(String), 'other', 'none']) catalogue.responses.inc({ backend, code }, 0);
   for (const reason of DECISION_REASONS) catalogue.decisions.inc({ backend, reason }, 0);
   catalogue.outputTokens.inc({ backend }, 0);
-  catalogue.queueWait.zero({ backend });
   catalogue.uncachedPrompt.zero({ backend });
   initialiseCache(catalogue, backend);
 }
@@ -94,9 +102,12 @@ function initialiseBackend(catalogue: Catalogue, backend: string): void {
 /** Without evidence nothing but `unknown` can be said. With it a report of an empty prompt is unknown, too. */
 function initialiseCache(catalogue: Catalogue, backend: string): void {
   catalogue.cacheRequests.inc({ backend, result: 'unknown', evidence: 'none' }, 0);
-  for (const result of CACHE_RESULTS) {
-    for (const evidence of EVIDENCE) catalogue.cacheRequests.inc({ backend, result, evidence }, 0);
-  }
+  initialiseEvidence(catalogue, backend, 'reported');
+}
+
+/** The Claude API reports; only a local server's cache is read from its progress, or guessed. */
+function initialiseEvidence(catalogue: Catalogue, backend: string, evidence: string): void {
+  for (const result of CACHE_RESULTS) catalogue.cacheRequests.inc({ backend, result, evidence }, 0);
 }
 
 function initialiseDecisions(catalogue: Catalogue, { backends, claudeBackend }: LabelSources): void {

@@ -21,10 +21,15 @@ export function observeOutcome(catalogue: Catalogue, outcome: Outcome, claudeBac
   observeRouting(catalogue, outcome);
   if (backend === 'daemon') return;
   observeBackend(catalogue, backend, outcome);
+  // The Claude API has no gate.
+  if (backend !== claudeBackend && outcome.queueMs !== undefined) {
+    catalogue.queueWait.observe({ backend }, outcome.queueMs / 1000);
+  }
   observeResponses(catalogue, outcome, claudeBackend);
   observeSpeed(catalogue, { route, backend }, outcome);
   observePrediction(catalogue, outcome);
   observePrompt(catalogue, backend, outcome.cache);
+  observeCacheWorth(catalogue, backend, outcome);
 }
 
 function observeRouting(catalogue: Catalogue, outcome: Outcome): void {
@@ -42,8 +47,7 @@ function classificationLabels({ task, reason, probability }: Classification) {
 }
 
 function observeBackend(catalogue: Catalogue, backend: string, outcome: Outcome): void {
-  const { queueMs, outputTokens, toolCalls, invalidToolCalls, cache, ending } = outcome;
-  if (queueMs !== undefined) catalogue.queueWait.observe({ backend }, queueMs / 1000);
+  const { outputTokens, toolCalls, invalidToolCalls, cache, ending } = outcome;
   if (outputTokens !== undefined) catalogue.outputTokens.inc({ backend }, outputTokens);
   catalogue.toolCalls.inc({ backend, result: 'valid' }, toolCalls.length);
   catalogue.toolCalls.inc({ backend, result: 'invalid' }, invalidToolCalls);
@@ -90,6 +94,18 @@ function observeSpeed(
   // A tool call is shown when it is whole: its tokens were generated before the first one was seen.
   if (toolCalls.length > 0) return;
   catalogue.tokenTime.observe(labels, (durationMs - ttftMs) / 1000 / (outputTokens - 1));
+}
+
+function observeCacheWorth(catalogue: Catalogue, backend: string, outcome: Outcome): void {
+  const { cacheBreak, saved, cache } = outcome;
+  if (cacheBreak) {
+    catalogue.cacheBreaks.inc({ backend, cause: cacheBreak.cause });
+    catalogue.cacheBreakTokens.inc({ backend }, cacheBreak.lostTokens ?? 0);
+    catalogue.cacheBreakSeconds.inc({ backend }, cacheBreak.lostSeconds ?? 0);
+  }
+  if (saved && cache.evidence !== 'none') {
+    catalogue.savedSeconds.inc({ backend, evidence: cache.evidence }, saved.seconds);
+  }
 }
 
 function observePrompt(catalogue: Catalogue, backend: string, cache: CacheReport): void {

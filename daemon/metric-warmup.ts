@@ -8,18 +8,15 @@ export function observeWarmup(
   { purpose, backend, result, computedTokens, durationMs }: Warmup,
 ): void {
   catalogue.warmups.inc({ purpose, backend, result });
-  catalogue.warmupSeconds.inc({ purpose, backend }, durationMs / 1000);
-  if (computedTokens !== undefined) catalogue.warmupTokens.inc({ purpose, backend }, computedTokens);
+  catalogue.warmupSeconds.inc({ backend }, durationMs / 1000);
+  if (computedTokens !== undefined) catalogue.warmupTokens.inc({ backend }, computedTokens);
 }
 
 /** A use that is unknown counts as neither. */
-export function observeWarmupUse(
-  catalogue: Catalogue,
-  { purpose, backend, use, computedTokens }: Warmup,
-): void {
+export function observeWarmupUse(catalogue: Catalogue, { backend, use, computedTokens }: Warmup): void {
   if (use === undefined || use.result === 'unknown' || computedTokens === undefined) return;
   const used = use.result === 'used' ? use.tokens : 0;
-  catalogue.warmupUsed.inc({ purpose, backend }, used);
-  catalogue.warmupWasted.inc({ purpose, backend }, computedTokens - used);
-  if (use.result === 'used') catalogue.warmupSaved.inc({ purpose, backend }, use.savedSeconds);
+  catalogue.warmupUsed.inc({ backend }, used);
+  catalogue.warmupWasted.inc({ backend }, computedTokens - used);
+  if (use.result === 'used') catalogue.warmupSaved.inc({ backend }, use.savedSeconds);
 }

@@ -76,6 +76,11 @@ function addProcessMetrics(registry: Registry): void {
   for (const name of ['handles', 'requests', 'resources']) {
     registry.removeSingleMetric(`anyclaude_nodejs_active_${name}_total`);
   }
+  // A hundred series that only V8's makers read: the heap as a whole and the lag of the event loop stay.
+  for (const space of ['total', 'used', 'available']) {
+    registry.removeSingleMetric(`anyclaude_nodejs_heap_space_size_${space}_bytes`);
+  }
+  registry.removeSingleMetric('anyclaude_nodejs_gc_duration_seconds');
 }
 
 /** What is unknown has no sample: it is not 0. */

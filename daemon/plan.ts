@@ -2,11 +2,13 @@
 // backend. Pure but for the memory it reads; nothing here waits.
 
 import type { Received } from '../backend/backend.ts';
+import type { Prompt } from '../router/breaks.ts';
 import type { Candidate } from '../router/candidate.ts';
 import { type Explanation, explainClassification } from '../router/classify.ts';
 import { type Asked, type Cost, priceAll } from '../router/cost.ts';
 import { decide } from '../router/decide.ts';
 import type { Classification, Decision, Refusal, Task } from '../router/decision.ts';
+import type { Watched } from '../router/guardian.ts';
 import { kindOf } from '../router/kind.ts';
 import { type Chain, tokensOf } from '../router/observation.ts';
 import type { Kind, Signal } from '../router/outcome.ts';
@@ -55,8 +57,10 @@ export type Plan = {
   readonly chain: Chain;
   /** Estimate. */
   readonly promptTokens: number;
-  /** Backends whose next request has to wait for their model. */
-  readonly mustLoad: ReadonlySet<string>;
+  /** Whether the model of each backend is in memory; those that do not tell are not in it. */
+  readonly loaded: ReadonlyMap<string, boolean>;
+  /** The prompt as the next one of its conversation will be held against it. */
+  readonly watched: Watched;
   readonly turn: TurnEvidence;
   readonly classification: Classification;
   /** What weighed most in it. */
@@ -90,12 +94,31 @@ export function makePlan({ request, caller, kind, override }: Admitted, deps: De
     ...(sticky && { sticky }),
     ...(last && { last }),
   });
-  const mustLoad = new Set(choices.flatMap(({ name, isLoaded }) => (isLoaded === false ? [name] : [])));
   return {
     ...{ conversation, segments: parts, chain, promptTokens },
-    ...{ mustLoad, turn, classification, decision },
+    ...{ loaded: loadedOf(choices), turn, classification, decision },
+    watched: deps.guardian.watch({
+      ...{ conversation: turn, kind, chain },
+      isAside: caller.requestClass === 'auxiliary' || caller.requestClass === 'other',
+      prompt: toPrompt(conversation, parts, request.model),
+    }),
     signals: nameless(signals),
   };
+}
+
+function loadedOf(choices: readonly Candidate[]): ReadonlyMap<string, boolean> {
+  return new Map(
+    choices.flatMap(({ name, isLoaded }) => (isLoaded === undefined ? [] : [[name, isLoaded] as const])),
+  );
+}
+
+function toPrompt(
+  { tools, messages }: Conversation,
+  parts: readonly Segment[],
+  requestedModel: string,
+): Prompt {
+  const openingParts = messages[0]?.parts.length ?? 0;
+  return { segments: parts, tools, messages: messages.length, openingParts, requestedModel };
 }
 
 /** A feature of the prompt's words is named after them, and what a person wrote is never stored. */
@@ -149,13 +172,14 @@ function modelFor(task: Task, { config, fleet }: Deps): string {
 }
 
 function candidates(
-  { fleet, claude, memory, clock }: Deps,
+  { fleet, claude, memory, guardian, clock }: Deps,
   turn: TurnEvidence,
   requestedModel: string,
 ): Candidate[] {
   const nowMs = clock.wall();
   const local = fleet.candidates().map((candidate) => {
     memory.met(candidate.name, fleet.status(candidate.name), nowMs);
+    if (candidate.state === 'down') guardian.lost(candidate.name);
     const editsFailing = memory.editsFailing(candidate.name, turn, nowMs);
     const unsteady = memory.unsteady(candidate.name, nowMs);
     const editsBroken = editsFailing !== undefined && memory.editsBroken(candidate.name);

@@ -20,6 +20,9 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { answeringPid, isAlive } from './alive.ts';
 import { ConfigError } from './config-error.ts';
+import { logPath, statePath } from './home.ts';
+
+export { databasePath, homeFolder, logPath } from './home.ts';
 
 export type DaemonState = {
   readonly pid: number;
@@ -34,12 +37,6 @@ export type DaemonState = {
   /** Set once it drains: it listens no more, but its streams still run. */
   readonly draining?: true;
 };
-
-/** ANYCLAUDE_HOME, else ~/.anyclaude; an absolute path. */
-export function homeFolder(env: Readonly<Record<string, string | undefined>>): string {
-  const user = env['HOME'] || homedir();
-  return resolve(env['ANYCLAUDE_HOME']?.replace(/^~(?=\/|$)/, user) || join(user, '.anyclaude'));
-}
 
 /** Creates the state folder, or takes it back from group and others. Throws ConfigError where it is not ours alone. */
 export function openHome(home: string): void {
@@ -68,14 +65,6 @@ export function openLog(home: string): number {
   const file = openSync(path, O_APPEND | O_CREAT | O_RDWR | O_NOFOLLOW, 0o600);
   fchmodSync(file, 0o600);
   return file;
-}
-
-export function logPath(home: string): string {
-  return join(home, 'anyclaude.log');
-}
-
-export function databasePath(home: string): string {
-  return join(home, 'anyclaude.db');
 }
 
 /** Replaces the state file in one step: a reader sees the old one or the new one. */
@@ -118,10 +107,6 @@ export async function findDaemon(home: string): Promise<DaemonState | undefined>
 export function daemonUrl({ host, port }: Pick<DaemonState, 'host' | 'port'>): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
-}
-
-function statePath(home: string): string {
-  return join(home, 'daemon.json');
 }
 
 function refuseForeign(path: string): void {

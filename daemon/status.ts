@@ -2,6 +2,8 @@
 
 import type { BackendStatus } from '../backend/backend.ts';
 import type { Memory } from '../router/memory.ts';
+import type { HeldPrompts } from '../router/warmth.ts';
+import type { RecorderHealth } from '../store/recorder.ts';
 import type { Config } from './config.ts';
 import type { Fleet } from './fleet.ts';
 import type { KeeperStatus } from './keeper/keeper.ts';
@@ -18,6 +20,10 @@ export type BackendReport = {
   readonly queued: number;
   readonly maxConcurrent: number;
   readonly lastError: string | null;
+  /** How its server is started, where the settings say so. */
+  readonly startCommand: string | null;
+  /** What it is believed to have in its prompt cache; null where nothing is known to be. No server can be asked. */
+  readonly warm: HeldPrompts | null;
 };
 
 export type StatusReport = {
@@ -36,7 +42,7 @@ export type StatusReport = {
   readonly notes: readonly string[];
 };
 
-export function reportBackends({ members, status }: Fleet): readonly BackendReport[] {
+export function reportBackends({ members, status }: Fleet, memory: Memory): readonly BackendReport[] {
   return members.map(({ name, config, gate }) => {
     const known = status(name);
     return {
@@ -51,8 +57,33 @@ export function reportBackends({ members, status }: Fleet): readonly BackendRepo
       queued: gate.queued,
       maxConcurrent: config.maxConcurrent,
       lastError: known.lastError ?? null,
+      startCommand: config.startCommand ?? null,
+      warm: known.state === 'down' ? null : (memory.held(name) ?? null),
     };
   });
+}
+
+/** What befell the record of requests. */
+export function storeNotes({
+  movedAside,
+  wasRemoved,
+  dropped,
+  lastError,
+}: RecorderHealth): readonly string[] {
+  return [
+    ...(movedAside === undefined
+      ? []
+      : [`The database was damaged and has been moved to ${movedAside}; a fresh one is used.`]),
+    ...(wasRemoved === true
+      ? ['The database was removed while the daemon ran; a fresh one is used from then on.']
+      : []),
+    ...(dropped === 0
+      ? []
+      : [
+          `${dropped} ${dropped === 1 ? 'request is' : 'requests are'} missing in the record: they could not be stored.`,
+        ]),
+    ...(lastError === undefined ? [] : [`The store takes nothing now: ${lastError}`]),
+  ];
 }
 
 /** Why a backend takes no edits for a while, told as to a turn that has not begun. */

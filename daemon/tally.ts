@@ -22,6 +22,8 @@ export type Tally = {
   readonly stopReason: string | undefined;
   readonly toolCalls: readonly ToolCall[];
   readonly cache: CacheReport;
+  /** The backend told of its cache what cannot be. */
+  readonly toldTheImpossible: boolean;
   /** What the answer said; undefined until it is complete. */
   readonly answer: readonly ContentBlock[] | undefined;
 };
@@ -74,6 +76,9 @@ export function createTally(): Tally {
     get cache() {
       return cacheReport(seen);
     },
+    get toldTheImpossible() {
+      return isImpossible(seen.usage);
+    },
     get answer() {
       return seen.fold.message()?.content;
     },
@@ -106,6 +111,8 @@ function seeFrame(seen: Seen, frame: Frame, nowMs: number): void {
 function cacheReport({ usage, progress }: Seen): CacheReport {
   const promptTokens = plausible(usage?.promptTokens);
   if (promptTokens === undefined) return { evidence: 'none' };
+  // Who contradicts himself there is not believed elsewhere.
+  if (isImpossible(usage)) return { evidence: 'none', promptTokens };
 
   const reported = plausible(usage?.cachedTokens, promptTokens);
   if (reported !== undefined) {
@@ -124,6 +131,11 @@ function cacheReport({ usage, progress }: Seen): CacheReport {
     return { evidence: 'progress', promptTokens, cachedTokens: fromProgress };
   }
   return { evidence: 'none', promptTokens };
+}
+
+function isImpossible({ cachedTokens, promptTokens, impossibleCache }: Partial<UsageNote> = {}): boolean {
+  if (cachedTokens === undefined) return impossibleCache === true;
+  return impossibleCache === true || plausible(cachedTokens, plausible(promptTokens)) === undefined;
 }
 
 function plausible(tokens: number | undefined, atMost = Number.MAX_SAFE_INTEGER): number | undefined {

@@ -139,21 +139,24 @@ export type Stretch = {
   readonly limits: Pick<PrefillLimits, 'stepSeconds'>;
   /** Entries that may be added to the server's cache. */
   readonly room: number;
+  /** Most tokens of the next request: what the one before it would have come to in its time. */
+  readonly mostTokens?: number;
 };
 
 /** Where each request ends. Empty where none may be sent. */
 export function cutsOf(
   { speed, flavour, cacheUse }: Pick<Standby, 'speed' | 'flavour' | 'cacheUse'>,
-  { fromTokens, toTokens, limits, room }: Stretch,
+  { fromTokens, toTokens, limits, room, mostTokens = MOST_STEP_TOKENS }: Stretch,
 ): readonly number[] {
   if (room < 1 || cacheUse === 'nothing' || toTokens <= fromTokens) return [];
-  const isShort = nextCut(speed, fromTokens, limits.stepSeconds) >= toTokens;
+  const step = { seconds: limits.stepSeconds, mostTokens };
+  const isShort = nextCut(speed, fromTokens, step) >= toTokens;
   if (cacheUse === 'whole') return isShort || leavesPrefill(flavour) ? [toTokens] : [];
   const cuts: number[] = [];
   for (let at = fromTokens; at < toTokens; ) {
     // No room for more entries: the rest at once, where that does not keep anyone waiting.
     const isLastEntry = keepsSteps(flavour) && cuts.length + 1 >= room;
-    at = isLastEntry ? toTokens : Math.min(toTokens, nextCut(speed, at, limits.stepSeconds));
+    at = isLastEntry ? toTokens : Math.min(toTokens, nextCut(speed, at, step));
     cuts.push(at);
   }
   return cuts;
@@ -171,11 +174,18 @@ function keepsSteps(flavour: Flavour): boolean {
 
 const LEAST_STEP_TOKENS = 64;
 const MOST_STEP_TOKENS = 65_536;
+/** A backend that was hardly seen at work may be slow. */
+const FIRST_STEP_TOKENS = 128;
+const FEW_SAMPLES = 2;
 
 /** As many tokens as are computed within so many seconds, behind those that are cached, with the doubt counted in. */
-function nextCut(speed: Speed, cached: number, seconds: number): number {
+function nextCut(
+  speed: Speed,
+  cached: number,
+  { seconds, mostTokens }: { readonly seconds: number; readonly mostTokens: number },
+): number {
   let low = LEAST_STEP_TOKENS;
-  let high = MOST_STEP_TOKENS;
+  let high = Math.min(mostTokens, speed.samples < FEW_SAMPLES ? FIRST_STEP_TOKENS : MOST_STEP_TOKENS);
   while (high - low > LEAST_STEP_TOKENS / 2) {
     const middle = (low + high) / 2;
     const forecast = speed.ttft({ uncached: middle, cached });

@@ -13,7 +13,7 @@ import { createServerBelief, type Flight, type Inference, type Server, type Serv
 import { createSessions, type Sessions, turnKey } from './sessions.ts';
 import type { Speed } from './speed.ts';
 import { isEditTool, type ToolRun } from './turn.ts';
-import type { Match } from './warmth.ts';
+import type { HeldPrompts, Match } from './warmth.ts';
 
 /**
  * `now`: this turn. `later`: the turns after it, when what is unproven now will have been found out: it is taken for
@@ -30,8 +30,10 @@ export type Knowledge = {
   queueSeconds(backend: BackendName, nowMs: number): number;
   /** Expected share of edits that fail there. */
   editFailureShare(backend: BackendName, when: When): number;
-  /** Share of what a backend has missed that it catches up with while the person reads, 0 to 1. */
-  catchUpShare(): number;
+  /** How much of that share is a guess: 1 before any of its edits was seen, towards 0 later. */
+  editDoubt(backend: BackendName): number;
+  /** Share of what the backend has missed that it catches up with while the person reads, 0 to 1. */
+  catchUpShare(backend: BackendName): number;
   readonly habits: Habits;
 };
 
@@ -53,6 +55,8 @@ export type Memory = Knowledge &
     observe(observation: Observation, nowMs: number): Inference;
     /** Counts the tool calls that a backend broke. */
     observeOutcome(outcome: Outcome, nowMs: number): void;
+    /** What its server is believed to have in its prompt cache; undefined where nothing is known to be. */
+    held(backend: BackendName): HeldPrompts | undefined;
     /** Another backend has read in a pause, from here to there, what it had missed of the conversation. */
     caughtUp(turn: TurnName, read: { readonly fromTokens: number; readonly toTokens: number }): void;
     /** What a prefill in a pause has to know of the backend's server. */
@@ -121,6 +125,7 @@ export function createMemory(limits: MemoryLimits = LIMITS, saved?: unknown): Me
     observeOutcome(outcome, nowMs) {
       for (const backend of brokenEdits(outcome)) recordOf(backend).count('failed', nowMs);
     },
+    held: (backend) => servers.of(backend).held,
     caughtUp: sessions.noteCatchUp,
     serverOf: servers.of,
     editsFailing: (backend, turn, nowMs) => records.get(backend)?.failing(turnKey(turn), nowMs),
@@ -135,9 +140,9 @@ function noteSession(
   observation: Observation & { readonly turn: TurnName },
   nowMs: number,
 ): void {
-  const { turn, purpose, chain, cachedTokens = 0, promptTokens = tokensOf(chain) } = observation;
+  const { backend, turn, purpose, chain, cachedTokens = 0, promptTokens = tokensOf(chain) } = observation;
   if (purpose !== 'catch-up') sessions.noteEnd(turn, promptTokens, nowMs);
-  else sessions.noteCatchUp(turn, { fromTokens: cachedTokens, toTokens: promptTokens });
+  else sessions.noteCatchUp(turn, { backend, fromTokens: cachedTokens, toTokens: promptTokens });
 }
 
 type State = {
@@ -157,8 +162,9 @@ function knowledgeOf({ servers, sessions, habits, recordOf }: State): Knowledge 
       recordOf(backend).failureShare(
         when === 'now' ? priorFailures(backend, servers.of(backend)) : USUAL_FAILURES,
       ),
+    editDoubt: (backend) => recordOf(backend).doubt,
     habits,
-    catchUpShare: () => sessions.catchUpShare,
+    catchUpShare: sessions.catchUpShare,
   };
 }
 

@@ -2,7 +2,9 @@
 // log and the router's memory read it, and nothing else records.
 
 import type { Fault, Phase } from '../wire/error.ts';
+import type { BreakCause, BreakSegment } from './breaks.ts';
 import type { BackendName, Classification, Decision, RefusalReason } from './decision.ts';
+import type { Saved } from './savings.ts';
 
 export const KINDS = [
   'main',
@@ -27,6 +29,21 @@ export type CacheReport =
       readonly writtenTokens?: number;
     }
   | { readonly evidence: 'none'; readonly promptTokens?: number };
+
+/** Where the prompt left the one before it of its conversation, or the server had lost it, and what that cost. */
+export type CacheBreak = {
+  readonly cause: BreakCause;
+  /** What changed first. */
+  readonly segment: BreakSegment;
+  /** A clause for a person: tools are named, no text of the prompt is quoted. */
+  readonly detail: string;
+  /** Tokens that the backend had held, and had to compute again. */
+  readonly lostTokens?: number;
+  /** The wait, less what the unbroken prompt would have waited by the learned speed. */
+  readonly lostSeconds?: number;
+  /** `inferred`: the backend told nothing of its cache, so what it lost is our own estimate. */
+  readonly lostSecondsBasis?: 'measured' | 'inferred';
+};
 
 export type Ending =
   | { readonly result: 'completed' }
@@ -87,6 +104,14 @@ export type Outcome = {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly cache: CacheReport;
+  /** Absent where nothing broke, or nothing was computed. */
+  readonly cacheBreak?: CacheBreak;
+  /** What the prompt cache was worth. Absent where that is not known. */
+  readonly saved?: Saved;
+  /** Of the backend's program, where it tells. */
+  readonly serverVersion?: string;
+  /** The model had to be loaded first. Absent where the backend does not tell. */
+  readonly coldLoad?: boolean;
   readonly ending: Ending;
   /** One sentence for a person, where the ending is not `completed`. */
   readonly message?: string;

@@ -4,7 +4,14 @@ import type { Fault } from '../wire/error.ts';
 import { type Chain, type Observation, tokensOf } from './observation.ts';
 import { fieldsOf } from './saved.ts';
 import { createSpeed, type SavedSpeed, type Speed } from './speed.ts';
-import { createWarmth, type Flavour, type Match, type Tally, type Warmth } from './warmth.ts';
+import {
+  createWarmth,
+  type Flavour,
+  type HeldPrompts,
+  type Match,
+  type Tally,
+  type Warmth,
+} from './warmth.ts';
 
 /** What a probe told of the server. */
 export type Server = {
@@ -27,6 +34,7 @@ export type ServerBelief = {
   readonly keepsLater: number;
   readonly epoch: number;
   readonly flavour: Flavour;
+  readonly held: HeldPrompts | undefined;
   /** See Warmth. */
   room(protectedChains: readonly Chain[]): number;
   /** Seconds until a request that comes now would be begun with. */
@@ -97,6 +105,10 @@ class Belief implements ServerBelief {
 
   get epoch(): number {
     return this.#epochs + this.#warmth.epoch;
+  }
+
+  get held(): HeldPrompts | undefined {
+    return this.#warmth.held;
   }
 
   get flavour(): Flavour {
@@ -204,8 +216,8 @@ class Belief implements ServerBelief {
     const held = Math.min(promptTokens, Math.round(match.tokens));
     if (held < promptTokens / 4) return undefined;
     const belief = posterior(ttftMs / 1000, match.warm, {
-      warm: this.speed.ttft({ uncached: promptTokens - held, cached: held }).seconds,
-      cold: this.speed.ttft({ uncached: promptTokens, cached: 0 }).seconds,
+      warm: this.speed.ttftSeconds(promptTokens - held, held),
+      cold: this.speed.ttftSeconds(promptTokens, 0),
     });
     if (belief >= SURE) return { cachedTokens: held };
     return belief <= 1 - SURE ? { cachedTokens: 0 } : undefined;
@@ -222,7 +234,7 @@ class Belief implements ServerBelief {
       this.speed.learnTtft({ uncached: promptTokens - cached, cached }, ttftMs / 1000);
     } else if (this.match(observation.chain, nowMs).tokens === 0) {
       const cold = { uncached: promptTokens, cached: 0 };
-      const isTooFast = ttftMs / 1000 < SURPRISINGLY_FAST * this.speed.ttft(cold).seconds;
+      const isTooFast = ttftMs / 1000 < SURPRISINGLY_FAST * this.speed.ttftSeconds(promptTokens, 0);
       if (this.speed.samples < INFERRED_AFTER || !isTooFast) this.speed.learnTtft(cold, ttftMs / 1000);
     }
   }

@@ -15,6 +15,14 @@ export type Match = {
   readonly warm: number;
 };
 
+/** What a server is believed to hold. Tokens are estimates; what several conversations begin with counts once. */
+export type HeldPrompts = {
+  readonly conversations: number;
+  readonly tokens: number;
+  /** When one of them was last used: of the clock that memory is told the time by. */
+  readonly usedAtMs: number;
+};
+
 export type Warmth = {
   match(chain: Chain, nowMs: number): Match;
   /** Share of a prompt that a conversation which goes on at once finds cached, 0 to 1. */
@@ -26,6 +34,8 @@ export type Warmth = {
    * Call it before the next `match` of the same conversation.
    */
   observe(seen: Seen, nowMs: number): void;
+  /** Undefined where nothing is known to be held. */
+  readonly held: HeldPrompts | undefined;
   /** Prompts that can be added before one of these is lost: conversations that someone may go on with. */
   room(protectedChains: readonly Chain[]): number;
   /** The server is not the one it was: restarted, or with another model. */
@@ -43,6 +53,8 @@ export type Tally = { readonly kept: number; readonly lost: number };
 
 type Held = {
   readonly hashes: readonly string[];
+  /** Of each link. */
+  readonly tokens: readonly number[];
   /** The answer is in the cache, too: the next prompt of the conversation repeats it. */
   readonly answerTokens: number;
   readonly usedMs: number;
@@ -132,7 +144,8 @@ export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmt
     const hashes = chain.map(({ hash }) => hash);
     if (hashes.length === 0) return;
     const others = held.filter((one) => !givesWay(one, hashes, flavour));
-    held = [...others, { hashes, answerTokens, usedMs: nowMs, isStep }].slice(-capacity);
+    const tokens = chain.map((link) => link.tokens);
+    held = [...others, { hashes, tokens, answerTokens, usedMs: nowMs, isStep }].slice(-capacity);
   }
 
   function count(step: number, share: number): void {
@@ -180,11 +193,28 @@ export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmt
       const first = firstOf(held, protectedChains);
       return first === undefined ? Number.POSITIVE_INFINITY : capacity - held.length + first;
     },
+    get held() {
+      return summaryOf(held);
+    },
     forget,
     get epoch() {
       return epoch;
     },
     toJSON: () => tallies,
+  };
+}
+
+function summaryOf(held: readonly Held[]): HeldPrompts | undefined {
+  if (held.length === 0) return undefined;
+  // Each hash covers all before it, so equal hashes are the same tokens in the same place.
+  const links = new Map(
+    held.flatMap(({ hashes, tokens }) => hashes.map((hash, at) => [hash, tokens[at] ?? 0])),
+  );
+  const answers = held.reduce((sum, { answerTokens }) => sum + answerTokens, 0);
+  return {
+    conversations: held.length,
+    tokens: Math.round([...links.values()].reduce((sum, each) => sum + each, answers)),
+    usedAtMs: Math.max(...held.map(({ usedMs }) => usedMs)),
   };
 }
 

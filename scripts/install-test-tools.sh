@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Installs what some tests need beside npm's packages: Prometheus with promtool, and Chromium. Debian and Ubuntu, as
-# root. What is there is kept.
+# Installs what some tests need beside npm's packages: Prometheus with promtool, Chromium, and the shells that
+# completions are tested in. Debian and Ubuntu, as root. What is there is kept.
 set -euo pipefail
 
 missing=()
 command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
 command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
+for shell in zsh fish; do
+  command -v "$shell" >/dev/null || missing+=("$shell")
+done
 if [ ${#missing[@]} -eq 0 ]; then
   exit 0
 fi

@@ -15,6 +15,8 @@ import { isBusy, isDamage } from './sqlite-error.ts';
 export type StoreDatabase = {
   readonly path: string;
   readonly db: Kysely<Schema>;
+  /** False once the file is gone, or another one has taken its place. */
+  isInPlace(): boolean;
   /** Nothing is written after it. Closing twice is harmless. */
   close(): Promise<void>;
 };
@@ -39,6 +41,8 @@ export type OpenOptions = {
   readonly path: string;
   /** `write` creates, mends and migrates; `read` changes nothing and needs no daemon. */
   readonly mode: 'write' | 'read';
+  /** What is there has been found to be damaged while it was in use: it is moved aside without a further look. */
+  readonly isDamaged?: boolean;
   /** Unix epoch, milliseconds: names a damaged file that is moved aside. */
   readonly nowMs: number;
   /** The steps that this program knows. Tests pass others. */
@@ -64,9 +68,10 @@ export async function openDatabase(options: OpenOptions): Promise<OpenResult> {
   }
 }
 
-async function openForWriting({ path, nowMs, migrations = MIGRATIONS }: OpenOptions): Promise<OpenResult> {
+async function openForWriting(options: OpenOptions): Promise<OpenResult> {
+  const { path, migrations = MIGRATIONS } = options;
   createPrivateFile(path);
-  const { sqlite, movedAside } = connectSound(path, nowMs);
+  const { sqlite, movedAside } = connectSound(options);
   try {
     if (schemaState(sqlite, migrations) === 'newer') return closing(sqlite, newer(path));
     configure(sqlite);
@@ -105,9 +110,9 @@ function createPrivateFile(path: string): void {
 
 type Connected = { readonly sqlite: Database.Database; readonly movedAside?: string };
 
-function connectSound(path: string, nowMs: number): Connected {
+function connectSound({ path, nowMs, isDamaged }: OpenOptions): Connected {
   const sqlite = new Database(path, { timeout: OPEN_BUSY_TIMEOUT_MS });
-  if (isSound(sqlite)) return { sqlite };
+  if (isDamaged !== true && isSound(sqlite)) return { sqlite };
   // Moved before it is closed, for closing deletes the WAL, which may hold what the database has lost.
   const movedAside = moveAside(path, nowMs);
   sqlite.close();
@@ -150,9 +155,14 @@ function configure(sqlite: Database.Database): void {
 
 function store(path: string, sqlite: Database.Database): StoreDatabase {
   const db = new Kysely<Schema>({ dialect: new StoreDialect(sqlite) });
+  const opened = statSync(path);
   return {
     path,
     db,
+    isInPlace() {
+      const now = statSync(path, { throwIfNoEntry: false });
+      return now !== undefined && now.ino === opened.ino && now.dev === opened.dev;
+    },
     async close() {
       await db.destroy();
       sqlite.close(); // Kysely closes only what it has used

@@ -3,11 +3,14 @@
 // it takes them; what does not fit any more is counted as dropped.
 
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import type { Kysely } from 'kysely';
 import type { Outcome } from '../router/outcome.ts';
 import type { Warmup } from '../router/warmup.ts';
-import { type DaemonIdentity, endDaemon, registerDaemon } from './daemons.ts';
+import { StoreConnection } from './connection.ts';
+import type { DaemonIdentity } from './daemons.ts';
 import type { OpenResult, StoreDatabase } from './database.ts';
 import { type PendingRecord, type StartedRequest, toEnded, toRunning } from './row.ts';
+import type { Schema } from './schema.ts';
 import { toWarmupRow, type WarmupRow, writeWarmups } from './warmups.ts';
 import { isRefusedRow, writeRecords } from './write.ts';
 
@@ -22,13 +25,20 @@ export type RecorderHealth = {
   readonly dropped: number;
   /** Absent while the store works. */
   readonly lastError?: string;
-  /** Where a damaged database was moved to when the store was opened. */
+  /** Where a damaged database was moved to. */
   readonly movedAside?: string;
+  /** The file was taken away while the daemon ran; what comes after that is in a fresh one. */
+  readonly wasRemoved?: boolean;
 };
 
 export type Recorder = {
   begin(started: StartedRequest): void;
   end(outcome: Outcome): void;
+  /**
+   * Other work on the open database, in turn with what is written; undefined while there is none. Rejects with the
+   * database's error.
+   */
+  use<Result>(work: (db: Kysely<Schema>) => Promise<Result>): Promise<Result | undefined>;
   /** Again with the same id once its use is known. */
   warmup(warmup: Warmup): void;
   /** Resolves when the queue is empty or the store did not take it. Never rejects. */
@@ -40,7 +50,7 @@ export type Recorder = {
 
 export type RecorderOptions = {
   /** Called in the background until the database is open, so that a locked one does not keep the daemon waiting. */
-  readonly open: () => Promise<OpenResult>;
+  readonly open: (found?: 'damaged') => Promise<OpenResult>;
   readonly daemon: DaemonIdentity;
   /** Unix epoch, milliseconds. */
   readonly clock: () => number;
@@ -69,9 +79,9 @@ class StoreRecorder implements Recorder {
   readonly #options: RecorderOptions;
   readonly #capacity: number;
   readonly #flushAfterMs: number;
+  readonly #connection: StoreConnection;
   readonly #pending = new Map<string, PendingRecord>();
   readonly #warmups = new Map<string, WarmupRow>();
-  #store: StoreDatabase | undefined;
   #timer: NodeJS.Timeout | undefined;
   #draining: Promise<void> | undefined;
   #failures = 0;
@@ -79,10 +89,10 @@ class StoreRecorder implements Recorder {
   #written = 0;
   #dropped = 0;
   #lastError: string | undefined;
-  #movedAside: string | undefined;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
+    this.#connection = new StoreConnection(options);
     this.#capacity = options.capacity ?? 10_000;
     this.#flushAfterMs = options.flushAfterMs ?? 50;
     this.#schedule(options.openAfterMs ?? 0);
@@ -94,7 +104,7 @@ class StoreRecorder implements Recorder {
       written: this.#written,
       dropped: this.#dropped,
       ...(this.#lastError !== undefined && { lastError: this.#lastError }),
-      ...(this.#movedAside !== undefined && { movedAside: this.#movedAside }),
+      ...this.#connection.mishaps,
     };
   }
 
@@ -114,6 +124,11 @@ class StoreRecorder implements Recorder {
     }
     this.#pending.set(outcome.requestId, record);
     this.#schedule(this.#flushAfterMs);
+  }
+
+  async use<Result>(work: (db: Kysely<Schema>) => Promise<Result>): Promise<Result | undefined> {
+    const store = this.#connection.current;
+    return store === undefined ? undefined : work(store.db);
   }
 
   warmup(warmup: Warmup): void {
@@ -136,7 +151,7 @@ class StoreRecorder implements Recorder {
     for (const record of this.#pending.values()) this.#drop(record, this.#lastError ?? 'the store is closed');
     this.#pending.clear();
     clearTimeout(this.#timer);
-    await this.#leave();
+    await this.#connection.close(this.#options.clock());
   }
 
   /** An earlier flush is waited for at its own pace, a later one comes in its place: one timer at a time. */
@@ -153,7 +168,7 @@ class StoreRecorder implements Recorder {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     try {
-      const store = await this.#open();
+      const store = await this.#connection.opened();
       while (this.#pending.size > 0) {
         const isFull = this.#pending.size >= BATCH;
         await this.#writeBatch(store);
@@ -168,23 +183,9 @@ class StoreRecorder implements Recorder {
     } catch (error) {
       this.#failures += 1;
       this.#lastError = sentence(error);
+      this.#connection.failed(error);
       this.#schedule(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 1)));
     }
-  }
-
-  async #open(): Promise<StoreDatabase> {
-    if (this.#store !== undefined) return this.#store;
-    const opened = await this.#options.open();
-    if (opened.state === 'unusable') throw new Error(opened.message);
-    this.#movedAside = opened.movedAside ?? this.#movedAside;
-    try {
-      await registerDaemon(opened.database.db, this.#options.daemon);
-    } catch (error) {
-      await opened.database.close();
-      throw error;
-    }
-    this.#store = opened.database;
-    return opened.database;
   }
 
   async #writeBatch(store: StoreDatabase): Promise<void> {
@@ -240,16 +241,6 @@ class StoreRecorder implements Recorder {
       await delay(FIRST_RETRY_MS);
       await this.flush();
     }
-  }
-
-  async #leave(): Promise<void> {
-    const { daemon, clock } = this.#options;
-    try {
-      if (this.#store !== undefined) await endDaemon(this.#store.db, daemon.daemonId, clock());
-    } catch {
-      // The next daemon finds out by the pid.
-    }
-    await this.#store?.close();
   }
 
   #drop({ request }: PendingRecord, reason: string): void {

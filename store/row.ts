@@ -59,6 +59,8 @@ function requestRow(outcome: Outcome, daemonId: string): RequestRow {
     ...predictionColumns(outcome.decision),
     ...endingColumns(outcome.ending),
     ...cacheColumns(outcome.cache),
+    ...breakColumns(outcome.cacheBreak),
+    ...savedColumns(outcome.saved),
     request_id: outcome.requestId,
     daemon_id: daemonId,
     ended_ms: started_ms + (count(outcome.durationMs) ?? 0),
@@ -78,6 +80,8 @@ function requestRow(outcome: Outcome, daemonId: string): RequestRow {
     bytes_out: count(outcome.bytesOut),
     first_token_ms: measure(outcome.firstTokenMs),
     signals: json(outcome.signals),
+    server_version: text(outcome.serverVersion),
+    cold_load: outcome.coldLoad === undefined ? null : flag(outcome.coldLoad),
     message: text(outcome.message),
   };
 }
@@ -131,6 +135,19 @@ const UNKNOWN = {
   alternatives: null,
   shadow: null,
   signals: null,
+  break_cause: null,
+  break_segment: null,
+  break_detail: null,
+  break_tokens: null,
+  break_seconds: null,
+  break_seconds_basis: null,
+  saved_seconds: null,
+  saved_low_seconds: null,
+  saved_high_seconds: null,
+  saved_basis: null,
+  saved_cold_samples: null,
+  server_version: null,
+  cold_load: null,
   message: null,
 } as const satisfies Partial<RequestRow>;
 
@@ -205,6 +222,28 @@ function cacheColumns(report: CacheReport) {
     written_tokens: written !== null && written <= prompt_tokens - cached_tokens ? written : null,
     cache_evidence: report.evidence,
     cache_result: cacheResult(report),
+  };
+}
+
+function breakColumns(broken: Outcome['cacheBreak']) {
+  const seconds = measure(broken?.lostSeconds);
+  return {
+    break_cause: broken?.cause ?? null,
+    break_segment: broken?.segment ?? null,
+    break_detail: text(broken?.detail),
+    break_tokens: count(broken?.lostTokens),
+    break_seconds: seconds,
+    break_seconds_basis: seconds === null ? null : (broken?.lostSecondsBasis ?? null),
+  };
+}
+
+function savedColumns(saved: Outcome['saved']) {
+  return {
+    saved_seconds: measure(saved?.seconds),
+    saved_low_seconds: measure(saved?.lowSeconds),
+    saved_high_seconds: measure(saved?.highSeconds),
+    saved_basis: saved?.basis ?? null,
+    saved_cold_samples: count(saved?.coldSamples),
   };
 }
 

@@ -1,9 +1,11 @@
 // The tables as the queries see them. NULL is unknown; times are Unix epoch milliseconds.
 
 import type { Generated } from 'kysely';
+import type { BreakCause, BreakSegment } from '../router/breaks.ts';
 import type { CacheResult } from '../router/cache.ts';
 import type { ClassifyReason, DecisionReason, Task } from '../router/decision.ts';
 import type { CacheReport, Ending, Kind } from '../router/outcome.ts';
+import type { Saved } from '../router/savings.ts';
 import type { Purpose, WarmupResult, WarmupUse } from '../router/warmup.ts';
 import type { Phase } from '../wire/error.ts';
 
@@ -66,6 +68,22 @@ export type RequestsTable = {
   readonly shadow: string | null;
   /** JSON of Signal[]. */
   readonly signals: string | null;
+  /** See CacheBreak. All are NULL where nothing broke. */
+  readonly break_cause: BreakCause | null;
+  readonly break_segment: BreakSegment | null;
+  readonly break_detail: string | null;
+  readonly break_tokens: number | null;
+  readonly break_seconds: number | null;
+  readonly break_seconds_basis: 'measured' | 'inferred' | null;
+  /** See Saved. All are NULL where that is not known. */
+  readonly saved_seconds: number | null;
+  readonly saved_low_seconds: number | null;
+  readonly saved_high_seconds: number | null;
+  readonly saved_basis: Saved['basis'] | null;
+  readonly saved_cold_samples: number | null;
+  readonly server_version: string | null;
+  /** 1: the model had to be loaded first. */
+  readonly cold_load: 0 | 1 | null;
   readonly message: string | null;
 };
 
@@ -88,6 +106,28 @@ export type DaemonsTable = {
   readonly version: string;
   readonly started_ms: number;
   readonly ended_ms: number | null;
+};
+
+/** One row. Whole hours of Unix time. */
+export type RollupStateTable = {
+  readonly id: number;
+  /** Every hour before it is in the roll-ups. */
+  readonly rolled_until_ms: number;
+  /** Before it there are roll-ups alone, and rows that came late. */
+  readonly pruned_until_ms: number;
+  /** When the upkeep last went through to its end. */
+  readonly kept_ms: number;
+};
+
+/** Hours that got a row, or whose rows changed, after they were rolled up. */
+export type RollupLateTable = { readonly hour_ms: number };
+
+/** What the parts of the daemon know of this machine. */
+export type LearnedTable = {
+  readonly key: string;
+  /** JSON that its owner alone can read. */
+  readonly value: string;
+  readonly updated_ms: number;
 };
 
 /** One prefill that no request asked for. */
@@ -122,4 +162,7 @@ export type Schema = {
   readonly requests: RequestsTable;
   readonly attempts: AttemptsTable;
   readonly daemons: DaemonsTable;
+  readonly rollup_state: RollupStateTable;
+  readonly rollup_late: RollupLateTable;
+  readonly learned: LearnedTable;
 };

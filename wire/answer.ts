@@ -7,17 +7,20 @@
 
 import { BlockWriter } from './block-writer.ts';
 import type { FaultReport } from './error.ts';
-import type { AliveNote, MessageStart, ProgressNote, StopReason, StreamItem, WireUsage } from './frame.ts';
+import type {
+  AliveNote,
+  MessageStart,
+  ProgressNote,
+  StopReason,
+  StreamItem,
+  UsageNote,
+  WireUsage,
+} from './frame.ts';
 import { createStopMatcher, type StopMatcher } from './stop.ts';
 import { type CallBuffer, type CallFragment, createCallBuffer } from './tool-call.ts';
 
 /** What the backend told of its tokens. `promptTokens` is the whole prompt, cached part included. */
-export type ReportedUsage = {
-  readonly promptTokens?: number;
-  readonly cachedTokens?: number;
-  readonly writtenTokens?: number;
-  readonly outputTokens?: number;
-};
+export type ReportedUsage = Omit<UsageNote, 'type'>;
 
 type ContentPiece =
   | { readonly kind: 'text'; readonly text: string }

@@ -21,6 +21,17 @@ export function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
+/** More cached than there is prompt contradicts itself, like a negative count: then nothing is known of the cache. */
+export function cachedPart(
+  told: unknown,
+  promptTokens: number | undefined,
+): { readonly cachedTokens?: number; readonly impossibleCache?: true } {
+  if (!isPresent(told)) return {};
+  const cachedTokens = toCount(told);
+  const isPossible = cachedTokens !== undefined && cachedTokens <= (promptTokens ?? cachedTokens);
+  return isPossible ? { cachedTokens } : { impossibleCache: true };
+}
+
 /** A whole number that is not negative. */
 export function toCount(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : undefined;

@@ -10,6 +10,8 @@ export type Segment = {
   readonly hash: string;
   /** What the model will read of it, near enough to estimate tokens. Images are not in it. */
   readonly text: string;
+  /** Those of the segment, as base64; absent where it has none. */
+  readonly images?: readonly string[];
 };
 
 type Part = Message['parts'][number];
@@ -29,6 +31,20 @@ export function segments(conversation: Conversation): readonly Segment[] {
   ];
 }
 
+/** What is kept of a segment that stood in a prompt's last place. */
+export type Tail = { readonly hash: string; readonly chars: number; readonly images: number };
+
+export function tailOf({ hash, text, images = [] }: Segment): Tail {
+  return { hash, chars: text.length, images: images.length };
+}
+
+/** True where the segment begins with all of that tail, `previousHash` being what stands before both. */
+export function grewFrom(tail: Tail, previousHash: string, { kind, text, images = [] }: Segment): boolean {
+  if (text.length < tail.chars || images.length < tail.images) return false;
+  const beginning = [text.slice(0, tail.chars), ...images.slice(0, tail.images)].join('\n');
+  return linkHash(previousHash, kind, beginning) === tail.hash;
+}
+
 /** The segment that a message adds behind the one with this hash. The first user message is more than one. */
 export function nextSegment(previousHash: string, message: Message): Segment {
   return createChain(previousHash)('message', messageText(message), imagesIn(message));
@@ -38,10 +54,13 @@ function createChain(
   previous = '',
 ): (kind: Segment['kind'], text: string, images?: readonly string[]) => Segment {
   return (kind, text, images = []) => {
-    const own = images.length === 0 ? text : `${text}\n${images.join('\n')}`;
-    previous = hash('sha256', `${previous}${kind}\n${own}`, 'hex').slice(0, 32);
-    return { kind, hash: previous, text };
+    previous = linkHash(previous, kind, [text, ...images].join('\n'));
+    return { kind, hash: previous, text, ...(images.length > 0 && { images }) };
   };
+}
+
+function linkHash(previous: string, kind: Segment['kind'], own: string): string {
+  return hash('sha256', `${previous}${kind}\n${own}`, 'hex').slice(0, 32);
 }
 
 /** Joined like to-chat does it. Call ids are left out: few chat templates print them. */

@@ -80,6 +80,10 @@ export type UsageNote = {
   readonly cachedTokens?: number;
   readonly writtenTokens?: number;
   readonly outputTokens?: number;
+  /** What it told of its cache cannot be: negative, or more than the prompt. */
+  readonly impossibleCache?: true;
+  /** `system_fingerprint`, cut to 100 characters: some servers tell their version there, others their model. */
+  readonly fingerprint?: string;
 };
 /**
  * A sign of life without content (SSE comment, ping of the backend): resets the liveness budget. With

@@ -6,7 +6,7 @@
 import { Answer, type AnswerOptions, type Piece, type ReportedUsage, type Step } from './answer.ts';
 import type { FaultReport } from './error.ts';
 import { faultOfErrorBody } from './fault.ts';
-import { asFields, type Fields, parseFields, toCount } from './fields.ts';
+import { asFields, cachedPart, type Fields, parseFields, toCount } from './fields.ts';
 import type { Frame, StopReason, StreamItem, UsageNote, WireUsage } from './frame.ts';
 import type { Translator } from './from-chat.ts';
 import type { SseEvent } from './sse.ts';
@@ -174,13 +174,17 @@ function readEvent(event: SseEvent): ReadEvent | FaultReport {
  */
 function createUsageReader(): UsageReader {
   let told: WireUsage = {};
+  let impossible = {};
   return (fields) => {
     const start = asFields(asFields(fields['message'])?.['usage']);
     const usage = asFields(fields['usage']) ?? start;
     if (!usage) return undefined;
     // What message_start says of the output is a beginning, not a count.
     told = { ...told, ...countsOf(usage, start ? PROMPT_COUNTS : [...PROMPT_COUNTS, 'output_tokens']) };
-    return reportOf(told);
+    const { impossibleCache } = cachedPart(usage['cache_read_input_tokens'], undefined);
+    if (impossibleCache) impossible = { impossibleCache };
+    const report = reportOf(told);
+    return report && { ...report, ...impossible };
   };
 }
 

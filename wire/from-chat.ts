@@ -3,7 +3,7 @@
 
 import { Answer, type AnswerOptions, type Piece, type ReportedUsage, type Step } from './answer.ts';
 import { faultOfErrorBody } from './fault.ts';
-import { asFields, type Fields, isPresent, parseFields, toCount } from './fields.ts';
+import { asFields, cachedPart, type Fields, isPresent, parseFields, toCount } from './fields.ts';
 import type { ProgressNote, StopReason } from './frame.ts';
 import type { SseEvent } from './sse.ts';
 import type { CallFragment } from './tool-call.ts';
@@ -131,21 +131,20 @@ function readUsage(chunk: Fields): ReportedUsage | undefined {
   const usage = asFields(chunk['usage']);
   const timings = asFields(chunk['timings']);
   const details = asFields(usage?.['prompt_tokens_details']);
-  const cached = toCount(details?.['cached_tokens']) ?? toCount(timings?.['cache_n']);
+  const told = details?.['cached_tokens'] ?? timings?.['cache_n'];
+  const cached = toCount(told);
   const computed = toCount(timings?.['prompt_n']);
   const promptTokens =
     toCount(usage?.['prompt_tokens']) ??
     (cached !== undefined && computed !== undefined ? cached + computed : undefined);
   const outputTokens = toCount(usage?.['completion_tokens']) ?? toCount(timings?.['predicted_n']);
-  // More cached than there is prompt contradicts itself: then nothing is known of the cache.
-  const cachedTokens =
-    cached !== undefined && promptTokens !== undefined && cached > promptTokens ? undefined : cached;
-  if (promptTokens === undefined && cachedTokens === undefined && outputTokens === undefined)
-    return undefined;
+  if (promptTokens === undefined && cached === undefined && outputTokens === undefined) return undefined;
+  const fingerprint = chunk['system_fingerprint'];
   return {
     ...(promptTokens !== undefined && { promptTokens }),
-    ...(cachedTokens !== undefined && { cachedTokens }),
+    ...cachedPart(told, promptTokens),
     ...(outputTokens !== undefined && { outputTokens }),
+    ...(typeof fingerprint === 'string' && { fingerprint: fingerprint.slice(0, 100) }),
   };
 }
 

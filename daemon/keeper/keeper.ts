@@ -20,8 +20,8 @@ export type Warmed = { readonly project: string | null; readonly backend: string
 
 export type Keeper = {
   readonly status: KeeperStatus;
-  /** Prefills the front of every project that is known on each backend that it may go to. Never rejects. */
-  warm(): Promise<readonly Warmed[]>;
+  /** Prefills the front of every project that is known on each backend that it may go to, one after the other. */
+  warm(): AsyncIterable<Warmed>;
   /** What the clock asks for: gives restarted servers back what they had. Never rejects. */
   tick(): Promise<void>;
   /** Nothing begins after it. */
@@ -77,14 +77,12 @@ class PauseKeeper implements Keeper {
     return { state: 'idle', detail: this.#last ?? 'nothing was missing so far' };
   }
 
-  readonly warm = async (): Promise<readonly Warmed[]> => {
-    const warmed: Warmed[] = [];
-    for (const job of this.#warming.all(this.#deps.clock.wall())) {
+  async *warm(): AsyncGenerator<Warmed> {
+    for (const job of this.#warming.all()) {
       const report = await this.#run(job);
-      warmed.push({ project: job.project ?? null, backend: job.backend, ...report });
+      yield { project: job.project ?? null, backend: job.backend, ...report };
     }
-    return warmed;
-  };
+  }
 
   async tick(): Promise<void> {
     const { clock } = this.#deps;

@@ -100,7 +100,7 @@ export function promptOf(
     ...(project !== undefined && { project }),
     ...{ turnId: plan.turn.turnId, backend, model, kind, conversation, chain },
     promptTokens: Math.round(promptTokens === undefined ? tokensOf(chain) : promptTokens + outputTokens),
-    endsTurn: tally.stopReason === 'end_turn',
+    endsTurn: !GOES_ON.has(tally.stopReason ?? ''),
     endedAtMs: deps.clock.wall(),
   };
 }
@@ -118,3 +118,5 @@ function answered(
 }
 
 const CHARS_PER_TOKEN = 4;
+/** After these the client comes back by itself. */
+const GOES_ON: ReadonlySet<string> = new Set(['tool_use', 'pause_turn']);

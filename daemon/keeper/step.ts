@@ -27,6 +27,7 @@ export type StepReport = {
   /** As the backend counts. */
   readonly promptTokens?: number;
   readonly cachedTokens?: number;
+  readonly seconds: number;
 };
 
 const NOTHING_RECEIVED: Received = {
@@ -51,7 +52,8 @@ export async function sendStep(deps: StepDeps, step: Step, signal: AbortSignal):
   try {
     const result = await watchStep(watch, signal);
     if (result === 'done') fleet.succeeded(step.member.name);
-    return { result, ...(result === 'done' && tell(watch)) };
+    const seconds = (clock.now() - watch.startedMs) / 1000;
+    return { result, seconds, ...(result === 'done' && tell(watch)) };
   } catch (error) {
     if (signal.aborted) tellAborted(watch);
     throw error;
@@ -117,7 +119,14 @@ function isLost({ progress }: Tally, { uncachedTokens }: Step): boolean {
   return progress !== undefined && progress.total > FAR_MORE * uncachedTokens + FAR_MORE_TOKENS;
 }
 
-function tell({ deps, step, chain, tally, startedMs, queueMs = 0 }: Watch): Omit<StepReport, 'result'> {
+function tell({
+  deps,
+  step,
+  chain,
+  tally,
+  startedMs,
+  queueMs = 0,
+}: Watch): Pick<StepReport, 'promptTokens' | 'cachedTokens'> {
   const { cache, firstTokenAtMs, usage } = tally;
   const reported = cache.evidence === 'none' ? undefined : cache.cachedTokens;
   const inferred = deps.memory.observe(

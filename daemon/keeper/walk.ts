@@ -42,9 +42,10 @@ export async function walk(run: Run, sum: Sum, { signal, untilMs }: Bounds): Pro
   let at = route.fromTokens;
   let entries = 0;
   let losses = 0;
+  let mostTokens = Number.POSITIVE_INFINITY;
   while (at < route.toTokens) {
     if (deps.clock.now() > untilMs) return { result: 'cancelled', reason: NO_TIME };
-    const cut = nextCut(run, route, { at, entries });
+    const cut = nextCut(run, route, { at, entries, mostTokens });
     if (cut === undefined) return { result: 'completed', reason: NO_ROOM };
     sum.steps += 1;
     const report = await sendStep(deps, stepTo(run, route, { at, cut }), signal);
@@ -56,6 +57,8 @@ export async function walk(run: Run, sum: Sum, { signal, untilMs }: Bounds): Pro
       continue;
     }
     noteStep(run, sum, report);
+    // Whatever the speed was learned to be: the machine may be busy with something else just now.
+    mostTokens = ((cut - at) * deps.limits.stepSeconds) / report.seconds;
     at = cut;
     run.progress.reached(job, route.chain, at, deps.memory.serverOf(job.backend).epoch);
   }
@@ -99,9 +102,9 @@ function withoutAnswer(conversation: Conversation): Conversation {
     : conversation;
 }
 
-type Place = { readonly at: number; readonly entries: number };
+type Place = { readonly at: number; readonly entries: number; readonly mostTokens: number };
 
-function nextCut({ deps, job }: Run, route: Route, { at, entries }: Place): number | undefined {
+function nextCut({ deps, job }: Run, route: Route, { at, entries, mostTokens }: Place): number | undefined {
   const { backend, model } = job;
   const standby = {
     speed: deps.memory.speed(backend),
@@ -109,7 +112,8 @@ function nextCut({ deps, job }: Run, route: Route, { at, entries }: Place): numb
     cacheUse: deps.cacheUses.of(backend, model),
   };
   const { toTokens, room } = route;
-  return cutsOf(standby, { fromTokens: at, toTokens, limits: deps.limits, room: room - entries })[0];
+  const { limits } = deps;
+  return cutsOf(standby, { fromTokens: at, toTokens, limits, room: room - entries, mostTokens })[0];
 }
 
 function stepTo(

@@ -11,7 +11,7 @@ import { chainOf } from './step.ts';
 
 export type Warming = {
   /** Every project that is known, on every backend that it may go to. */
-  all(nowMs: number): readonly PrefillJob[];
+  all(): readonly PrefillJob[];
   /** Those fronts of projects in use that a server once held and has lost. */
   lost(nowMs: number): readonly PrefillJob[];
 };

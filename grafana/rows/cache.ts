@@ -1,9 +1,13 @@
 // What the prompt caches did, and from where that is known.
 
 import { series } from '../panel.ts';
-import { hitRatio, perMinute, quantile, rate, sumBy } from '../promql.ts';
+import { hitRatio, increase, perMinute, quantile, sumBy } from '../promql.ts';
 
 export function cache() {
+  return [...found(), ...worth()];
+}
+
+function found() {
   return [
     series(
       {
@@ -53,17 +57,6 @@ export function cache() {
         { expr: quantile(0.95, 'backend', { name: 'uncached_prompt_tokens' }), legend: '{{backend}} 95 %' },
       ],
     }),
-    series(
-      {
-        title: 'Waiting saved by the cache, per minute (estimate)',
-        description:
-          'Warm requests times the difference of the mean first token of cold and of warm requests in the same window. No figure where a window holds none of either.',
-        unit: 's',
-        span: 8,
-        queries: [{ expr: savedPerMinute(), legend: '{{backend}}' }],
-      },
-      { draw: 'stacked-bars', nothing: 'No window with both warm and cold requests' },
-    ),
     series({
       title: 'Generated tokens a minute',
       description: 'Output tokens, those of tool calls and of thinking among them.',
@@ -74,9 +67,54 @@ export function cache() {
   ];
 }
 
-function savedPerMinute(): string {
-  const of = (part: string, result: string) =>
-    sumBy('backend', rate(`time_to_first_token_seconds_${part}`, `cache="${result}"`));
-  const mean = (result: string) => `${of('sum', result)} / ${of('count', result)}`;
-  return `60 * ${of('count', 'hit')} * (${mean('miss')} - ${mean('hit')}) > 0`;
+function worth() {
+  return [
+    series(
+      {
+        title: 'Waiting saved by the cache, per minute (estimate)',
+        description:
+          "The wait of the same prompts with nothing cached, as this machine's own cold prompts tell it, less the wait that there was. By where the cached tokens are known from.",
+        unit: 's',
+        span: 8,
+        queries: [
+          {
+            expr: `${perMinute('backend, evidence', 'cache_saved_seconds_total')} > 0`,
+            legend: '{{backend}} ({{evidence}})',
+          },
+        ],
+      },
+      { draw: 'stacked-bars', nothing: 'Nothing was saved' },
+    ),
+    series(
+      {
+        title: 'Cache breaks, by cause',
+        description:
+          'Prompts that did not go on from the one before, or whose server had lost it. `anyclaude explain` names what changed.',
+        unit: 'short',
+        span: 8,
+        queries: [
+          {
+            expr: `${sumBy('cause', increase('cache_breaks_total'))} > 0`,
+            legend: '{{cause}}',
+          },
+        ],
+      },
+      { draw: 'stacked-bars', nothing: 'Nothing broke' },
+    ),
+    series(
+      {
+        title: 'Waiting that breaks cost, per minute',
+        description: 'The wait after a break, less what the unbroken prompt would have waited.',
+        unit: 's',
+        span: 8,
+        queries: [
+          {
+            expr: `${perMinute('backend', 'cache_break_seconds_total')} > 0`,
+            legend: '{{backend}}',
+          },
+        ],
+      },
+      { draw: 'stacked-bars', nothing: 'No break cost anything' },
+    ),
+  ];
 }

@@ -170,6 +170,7 @@ test('llama.cpp tells the window of one slot, and is never asked for its slots',
     contextWindow: 32_768,
     contextWindowSource: 'server',
     supportsImages: false,
+    slots: 1,
   });
   assert.deepEqual(paths.toSorted(), ['/health', '/props', '/v1/models']);
 });
@@ -199,7 +200,7 @@ test('vLLM tells its window in its list', async (t) => {
     contextWindow: 32_768,
     contextWindowSource: 'server',
   });
-  assert.deepEqual(paths, ['/v1/models']);
+  assert.deepEqual(paths, ['/v1/models', '/version']);
 });
 
 test('a server that does not name itself is asked who it is', async (t) => {

@@ -21,6 +21,8 @@ const backend = (name: string, known: Partial<BackendReport> = {}): BackendRepor
     queued: 0,
     maxConcurrent: 2,
     lastError: null,
+    startCommand: null,
+    warm: null,
   },
   ...known,
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type ExplainOptions, runExplain } from '../../cli/explain.ts';
 import type { Cost } from '../../router/cost.ts';
-import type { Outcome } from '../../router/outcome.ts';
+import type { CacheBreak, Outcome } from '../../router/outcome.ts';
 import { toEnded } from '../../store/row.ts';
 import { writeRecords } from '../../store/write.ts';
 import { NOW_MS, openedStore, outcome, temporaryFolder } from '../store/sample.ts';
@@ -16,6 +16,7 @@ const stays: Cost = {
     parts,
     ttftSeconds: 1.2,
     sigma: 0.2,
+    preferenceSigma: 0,
     matchedTokens: 17_000,
     warm: 0.97,
   },
@@ -85,10 +86,38 @@ test('one screen says what was expected, chosen and seen', async (t) => {
   assert.ok(stdout.split('\n').length <= 24, 'more than one screen');
 });
 
+test('a cache break is told with its cost, and what the cache saved with its bounds', async (t) => {
+  const cacheBreak: CacheBreak = {
+    ...{ cause: 'tools-added', segment: 'tools', detail: 'tool list: +1 tool mcp__x__y', lostTokens: 12_345 },
+    ...{ lostSeconds: 8.125, lostSecondsBasis: 'measured' },
+  };
+  const saved = { seconds: 9.5, lowSeconds: 7, highSeconds: 12, basis: 'measured', coldSamples: 14 } as const;
+  const path = await recorded(t, [
+    outcome('r-1', { cacheBreak, saved, coldLoad: true, serverVersion: '0.32.2' }),
+  ]);
+  const { stdout } = await explain(path, 'r-1');
+  for (const line of [
+    'Cache break (tools-added): tool list: +1 tool mcp__x__y; 12345 tokens had to be computed again, which took 8.13 s more (measured)',
+    'The cache saved about 9.50 s, between 7.00 and 12.00 (by the wait that was measured; 14 cold prompts seen here)',
+    'The model had to be loaded first.',
+  ]) {
+    assert.ok(stdout.includes(`${line}\n`), `no line "${line}" in:\n${stdout}`);
+  }
+  const json = JSON.parse((await explain(path, 'r-1', { json: true })).stdout);
+  assert.equal(json.outcome.cacheBreak.lostTokens, 12_345);
+  assert.equal(json.outcome.saved.highSeconds, 12);
+  assert.equal(json.outcome.serverVersion, '0.32.2');
+  const bare = await recorded(t, [outcome('r-2')]);
+  const nothing = JSON.parse((await explain(bare, 'r-2', { json: true })).stdout).outcome;
+  assert.deepEqual([nothing.cacheBreak, nothing.saved, nothing.coldLoad], [null, null, null]);
+});
+
 test('the newest request is -1, the one before it -2, and a missing one is said to be missing', async (t) => {
   const path = await recorded(t, [outcome('r-1'), outcome('r-2')]);
   assert.match((await explain(path, '-1')).stdout, /^r-2 /);
   assert.match((await explain(path, '-2')).stdout, /^r-1 /);
+  const swapped = await recorded(t, [outcome('later', { startedAtMs: NOW_MS + 1 }), outcome('earlier')]);
+  assert.match((await explain(swapped, '-1')).stdout, /^later /);
   const missing = await explain(path, '-3');
   assert.deepEqual([missing.exitCode, missing.stdout], [1, '']);
   assert.match(missing.stderr, /No request "-3" has been recorded/);

@@ -2,12 +2,16 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { parseSince } from '../../cli/since.ts';
+import { type Screen, screenOf } from '../../cli/screen.ts';
 import { runStats, type StatsOptions } from '../../cli/stats.ts';
-import { renderStats, type Screen, screenOf } from '../../cli/stats-screen.ts';
+import { renderStats } from '../../cli/stats-screen.ts';
+import { csvCell } from '../../cli/stats-table.ts';
 import { emptyReport, type StatsReport, type StatsRow, statsReport } from '../../store/report.ts';
 import { toEnded } from '../../store/row.ts';
+import { parsePeriod, parseSince } from '../../store/since.ts';
+import { claudeApi } from '../../store/stats-document.ts';
 import { writeRecords } from '../../store/write.ts';
+import { writeMany } from '../store/many-requests.ts';
 import { freshStore, NOW_MS, openedStore, outcome, temporaryFolder } from '../store/sample.ts';
 import { writeWorkingDay } from '../store/working-day.ts';
 
@@ -33,6 +37,10 @@ async function workingDay(t: TestContext): Promise<StatsReport> {
   const store = await freshStore(t);
   await writeWorkingDay(store);
   return statsReport(store.db, RANGE, 'route');
+}
+
+function drawn(report: StatsReport, screen: Screen): string {
+  return renderStats(report, claudeApi(report.claudeApi, undefined), { ...screen, format: 'screen' });
 }
 
 /** A report of a single row, where only what is given differs from nothing known. */
@@ -92,61 +100,199 @@ test('a wrong --since or --by is a usage error, said on stderr', async (t) => {
   for (const options of [{ since: 'soon' }, { by: 'mood' }]) {
     const { exitCode, stdout, stderr } = await stats(path, options);
     assert.deepEqual([exitCode, stdout], [2, '']);
-    assert.match(stderr, /--since takes|--by takes route, backend, model, day, not "mood"/);
+    assert.match(
+      stderr,
+      /--since takes|--by takes route, backend, model, session, project, day, hour, reason, not "mood"/,
+    );
   }
 });
 
-test('stats --json has the keys of schema 1, with units in their names', async (t) => {
+test('stats --json says when it was made, of which time, and rounds to three decimals', async (t) => {
   const { exitCode, stdout, stderr } = await stats(await workingDayPath(t), { json: true, since: '15m' });
   assert.deepEqual([exitCode, stderr], [0, '']);
   const document = JSON.parse(stdout);
-  assert.deepEqual(Object.keys(document), [
-    'schema',
-    'generatedAt',
-    'range',
-    'by',
-    'totals',
-    'answeredHere',
-    'rows',
-    'timeSaved',
-  ]);
-  assert.equal(document.schema, 1);
+  assert.equal(document.schema, 2);
   assert.equal(document.generatedAt, '2026-03-04T12:00:00.000Z');
   assert.deepEqual(document.range, { since: '2026-03-04T11:45:00.000Z', until: '2026-03-04T12:00:00.000Z' });
-  const counts = ['requests', 'completed', 'failed', 'cancelled', 'refused', 'interrupted', 'sessions'];
-  const figures = [
-    'okPercent',
-    'promptTokens',
-    'outputTokens',
-    'cacheKnownRequests',
-    'cacheInferredRequests',
-    'cacheUnknownRequests',
-    'cacheHitRequests',
-    'hitPercent',
-    'cacheKnownPromptTokens',
-    'cachedTokens',
-    'cachedPercent',
-    'outputTokensPerS',
-    'ttftMs',
-  ];
-  assert.deepEqual(Object.keys(document.totals).sort(), [...counts, 'running', ...figures].sort());
-  assert.deepEqual(Object.keys(document.rows[0]), ['task', 'backend', ...counts, ...figures]);
-  assert.deepEqual(Object.keys(document.rows[0].ttftMs), ['all', 'warm', 'cold']);
   assert.deepEqual(document.rows[0].ttftMs.warm, { n: 5, p50: 600, p95: 780 });
-  assert.deepEqual(Object.keys(document.timeSaved), ['estimate', 'savedMs', 'backends']);
-  assert.deepEqual(Object.keys(document.timeSaved.backends[0]), [
-    'backend',
-    'warmRequests',
-    'coldRequests',
-    'savedMs',
-  ]);
   assert.equal(document.rows[1].cachedTokens, null);
   assert.equal(document.totals.okPercent, 84.211);
 });
 
-test('by day, model and backend, the rows carry that key', async (t) => {
+test('--until ends the period, a day at its end, and has the forms of --since', async (t) => {
+  const now = new Date(2026, 2, 4, 12, 30).getTime();
+  const untilOf = (until: string) => {
+    const period = parsePeriod({ since: '30d', until }, now);
+    assert.ok('range' in period, until);
+    return period.range.untilMs;
+  };
+  assert.equal(untilOf('24h'), now - 24 * 3_600_000);
+  assert.equal(untilOf('2026-03-01'), new Date(2026, 2, 2).getTime() - 1);
+  assert.equal(untilOf('2026-03-01T08:30'), new Date(2026, 2, 1, 8, 30).getTime());
+  const wrong = parsePeriod({ since: '1h', until: 'noon' }, now);
+  assert.ok('problem' in wrong && /--until takes a span \(15m, 24h, 7d\), .*not "noon"/.test(wrong.problem));
   const path = await workingDayPath(t);
-  for (const by of ['day', 'model', 'backend']) {
+  const { exitCode, stderr } = await stats(path, { since: '1h', until: '2h' });
+  assert.equal(exitCode, 2);
+  assert.match(stderr, /--until "2h" lies before --since "1h"/);
+  const none = await stats(path, { json: true, since: '2h', until: '1h' });
+  assert.equal(JSON.parse(none.stdout).totals.requests, 0);
+});
+
+test('two forms at once, or a watched one that is no screen, are usage errors', async (t) => {
+  const path = await workingDayPath(t);
+  const problem = async (options: StatsOptions) => {
+    const { exitCode, stdout, stderr } = await stats(path, options);
+    assert.deepEqual([exitCode, stdout], [2, '']);
+    return stderr;
+  };
+  assert.match(await problem({ json: true, csv: true }), /--json and --csv are two forms/);
+  assert.match(await problem({ watch: true, md: true }), /--watch draws a screen, and --md is for programs/);
+  assert.match(await problem({ watch: true }), /redraws a terminal, and this output is none/);
+});
+
+test('--csv is the rows of --json, a column a path, unknown left empty', async (t) => {
+  const path = await workingDayPath(t);
+  const { rows } = JSON.parse((await stats(path, { json: true })).stdout);
+  const [titles = '', ...lines] = (await stats(path, { csv: true })).stdout.trimEnd().split('\r\n');
+  assert.match(titles, /^task,backend,requests,completed,/);
+  assert.equal(lines.length, rows.length);
+  const cells = titles.split(',').map((title, at) => [title, lines[0]?.split(',')[at]] as const);
+  const cell = new Map(cells);
+  assert.equal(cell.get('ttftMs.warm.p95'), String(rows[0].ttftMs.warm.p95));
+  assert.equal(cell.get('okPercent'), String(rows[0].okPercent));
+  const edit = new Map(titles.split(',').map((title, at) => [title, lines[1]?.split(',')[at]] as const));
+  assert.equal(edit.get('cachedTokens'), '');
+});
+
+test('a cell of --csv that holds its own signs is quoted', () => {
+  assert.equal(csvCell('a "b", c\nd'), '"a ""b"", c\nd"');
+  assert.equal(csvCell('plain'), 'plain');
+});
+
+test('--md is a table with all columns and the meaning of its marks', async (t) => {
+  const { stdout } = await stats(await workingDayPath(t), { md: true });
+  const lines = stdout.split('\n');
+  assert.match(lines[0] ?? '', /^\| TASK \| BACKEND \| REQS .*\| OUT \|$/);
+  assert.match(lines[1] ?? '', /^\| --- \| --- \| ---: \|/);
+  assert.match(lines[2] ?? '', /^\| analysis \| mlx-lm \| 12 \|/);
+  assert.match(stdout, /- \\\* fewer than 20 values|- \* fewer than 20 values/);
+});
+
+test('--compact is the table alone', async (t) => {
+  const { stdout } = await stats(await workingDayPath(t), { compact: true });
+  const lines = stdout.trimEnd().split('\n');
+  assert.equal(lines.length, 4);
+  assert.match(lines[0] ?? '', /^TASK +BACKEND +REQS +OK% +HIT% +WARM s +COLD s +TOK\/S$/);
+});
+
+test('--watch draws the screen anew in its place until it is ended', async (t) => {
+  const path = await workingDayPath(t);
+  const out: string[] = [];
+  const rounds = [NOW_MS + 1000, NOW_MS + 2000, undefined];
+  const exitCode = await runStats(
+    { watch: true, compact: true },
+    {
+      stdout: { write: (text: string) => out.push(text) },
+      stderr: { write: () => assert.fail('a note would break the screen') },
+      ...{ nowMs: NOW_MS, databasePath: path, screen: WIDE },
+      nextMs: async () => rounds.shift(),
+    },
+  );
+  assert.equal(exitCode, 0);
+  assert.equal(out.length, 3);
+  for (const screen of out) assert.ok(screen.startsWith('\u001b[HTASK') && screen.endsWith('\u001b[J'));
+});
+
+test('what went to the Claude API is shown apart with its price, or with a dash where none is known', async (t) => {
+  const store = await freshStore(t);
+  const cache = {
+    evidence: 'reported',
+    promptTokens: 100_000,
+    cachedTokens: 60_000,
+    writtenTokens: 10_000,
+  } as const;
+  const asked = outcome('a', {
+    answeredBy: 'claude',
+    model: 'claude-test-20260131',
+    cache,
+    outputTokens: 2000,
+  });
+  await writeRecords(store.db, [toEnded(asked, 'd-1')]);
+  const report = await statsReport(store.db, RANGE, 'route');
+  const model = { input: 10, output: 50, cacheWrite: 20, cacheRead: 1 };
+  const table = { asOf: '2026-03-01', currency: 'USD', perMillionTokens: { 'claude-test': model } };
+  const shown = (prices: typeof table | undefined) =>
+    lineWith(
+      'Claude API',
+      renderStats(report, claudeApi(report.claudeApi, prices), { ...WIDE, columns: 300, format: 'screen' }),
+    );
+  const price = (30_000 * 10 + 10_000 * 20 + 60_000 * 1 + 2000 * 50) / 1e6;
+  assert.match(
+    shown(table),
+    new RegExp(
+      `30\\.0k in, 60\\.0k read from its cache, 10\\.0k written to it, 2000 out; ${price.toFixed(2)} USD by the prices of 2026-03-01`,
+    ),
+  );
+  assert.match(shown(undefined), /price –/);
+  assert.match(shown({ ...table, perMillionTokens: {} as typeof table.perMillionTokens }), /price –/);
+});
+
+test('without the price of a sort of token that was used, no price is claimed', () => {
+  const tokens = {
+    model: 'm',
+    requests: 1,
+    inputTokens: 10,
+    cacheWriteTokens: null,
+    cacheReadTokens: 5,
+    outputTokens: 1,
+  };
+  const table = { asOf: '2026-03-01', currency: 'USD', perMillionTokens: { m: { input: 1, output: 1 } } };
+  assert.equal(claudeApi([tokens], table).price, null);
+  assert.equal(claudeApi([{ ...tokens, cacheReadTokens: 0 }], table).price?.toFixed(9), '0.000011000');
+  assert.equal(claudeApi([], table).price, null);
+});
+
+test('time saved is an estimate with its bounds and its basis, and breaks come with their causes', async (t) => {
+  const store = await freshStore(t);
+  await writeMany(store, { count: 200, fromMs: RANGE.sinceMs, untilMs: RANGE.untilMs });
+  const screen = drawn(await statsReport(store.db, RANGE, 'route'), { ...WIDE, columns: 300 });
+  assert.match(
+    lineWith('Time saved', screen),
+    /an estimate: \d+ min \d+ s, between \d+ min \d+ s and \d+ min \d+ s \(\d+ requests: \d+ by a measured wait, \d+ by a predicted one; cached tokens reported, inferred\)/,
+  );
+  assert.match(
+    lineWith('Cache breaks', screen),
+    /^Cache breaks: \d+ \(\d+ [a-z-]+, \d+ [a-z-]+\); [\d.]+k tokens computed again/,
+  );
+});
+
+test('estimated percentiles are marked, and the mark is explained', async (t) => {
+  const report: StatsReport = { ...(await workingDay(t)), percentiles: 'estimated' };
+  assert.match(lineWith('analysis', drawn(report, WIDE)), / ≈5\.00\/13\.5\* /);
+  assert.match(drawn(report, WIDE), /≈ estimated from hourly histograms/);
+  assert.match(lineWith('analysis', drawn(report, { ...WIDE, unicode: false })), / \^5\.00\/13\.5\* /);
+});
+
+test('a line of signs shows when requests came', async (t) => {
+  const report = await workingDay(t);
+  const points = [0, 1, 4, 8, 2].map((requests, at) => ({ startMs: at * 3_600_000, requests }));
+  const busy: StatsReport = { ...report, timeline: { stepMs: 3_600_000, points } };
+  assert.match(drawn(busy, WIDE), /^Requests: {2}▂▅█▃ a sign is 1 hour, the highest 8$/m);
+  assert.match(drawn(busy, { ...WIDE, unicode: false }), /^Requests: {2}:\+@- a sign/m);
+});
+
+test('more rows than anybody reads are counted, not shown', async (t) => {
+  const report = await workingDay(t);
+  const [row] = report.rows;
+  assert.ok(row !== undefined);
+  const rows = Array.from({ length: 100 }, () => row);
+  assert.match(drawn({ ...report, rows }, WIDE), /and 60 rows more: --csv and --json give all of them/);
+});
+
+test('by whatever is asked, the rows carry that key', async (t) => {
+  const path = await workingDayPath(t);
+  for (const by of ['day', 'hour', 'model', 'backend', 'project', 'session', 'reason']) {
     const { stdout } = await stats(path, { json: true, by });
     assert.equal(Object.keys(JSON.parse(stdout).rows[0])[0], by);
     const screen = (await stats(path, { by })).stdout;
@@ -175,7 +321,7 @@ test('a damaged database is a failure in one sentence', async (t) => {
 });
 
 test('the screen shows how each task fared on each backend', async (t) => {
-  const screen = renderStats(await workingDay(t), WIDE);
+  const screen = drawn(await workingDay(t), WIDE);
   assert.match(
     screen,
     /21 requests · 2 sessions · 16 completed · 1 failed · 1 cancelled · 1 refused · 1 interrupted/,
@@ -190,13 +336,12 @@ test('the screen shows how each task fared on each backend', async (t) => {
   assert.match(lineWith('analysis', screen), mlx);
   assert.match(lineWith('edit', screen), /^edit +lmstudio +4 +100 +– +– +0\.20\/0\.20\* +– +– +40\.0 +120$/);
   assert.match(screen, /4600 of 16\.0k from the cache; 3 requests without a cache report/);
-  assert.match(screen, /an estimate: 57\.0 s = warm requests \(5 on mlx-lm\) × \(cold p50 − warm p50\)/);
   assert.match(screen, /\* fewer than 20 values/);
   assert.match(screen, /– not known/);
 });
 
 test('columns stand under their titles', async (t) => {
-  const lines = renderStats(await workingDay(t), WIDE).split('\n');
+  const lines = drawn(await workingDay(t), WIDE).split('\n');
   const from = lines.findIndex((line) => line.startsWith('TASK'));
   const widths = lines.slice(from, from + 4).map((line) => line.length);
   assert.equal(new Set(widths).size, 1, String(widths));
@@ -206,40 +351,37 @@ test('a percentile of twenty values bears no mark, one of nineteen does', () => 
   const spread = (n: number) => ({ n, p50: 600, p95: 1500 });
   const unknown = { n: 0, p50: null, p95: null };
   const shown = (n: number) =>
-    renderStats(reportWith({ ttftMs: { all: spread(n), warm: unknown, cold: unknown } }), WIDE);
+    drawn(reportWith({ ttftMs: { all: spread(n), warm: unknown, cold: unknown, unknown } }), WIDE);
   assert.match(lineWith('lmstudio', shown(20)), /0\.60\/1\.50 /);
   assert.doesNotMatch(shown(20), /\*/);
   assert.match(lineWith('lmstudio', shown(19)), /0\.60\/1\.50\*/);
 });
 
 test('figures that were inferred say so', () => {
-  const reported = renderStats(reportWith({ hitPercent: 80, cachedPercent: 70 }), WIDE);
+  const reported = drawn(reportWith({ hitPercent: 80, cachedPercent: 70 }), WIDE);
   assert.doesNotMatch(reported, /~/);
-  const inferred = renderStats(
-    reportWith({ hitPercent: 80, cachedPercent: 70, cacheInferredRequests: 1 }),
-    WIDE,
-  );
+  const inferred = drawn(reportWith({ hitPercent: 80, cachedPercent: 70, cacheInferredRequests: 1 }), WIDE);
   assert.match(lineWith('lmstudio', inferred), / ~80 +~70 /);
   assert.match(inferred, /~ partly inferred/);
 });
 
 test('only all of them is 100 %', () => {
-  assert.match(lineWith('lmstudio', renderStats(reportWith({ okPercent: 99.9 }), WIDE)), / 99 /);
+  assert.match(lineWith('lmstudio', drawn(reportWith({ okPercent: 99.9 }), WIDE)), / 99 /);
 });
 
 test('a narrow terminal gets fewer columns, and what matters most stays', async (t) => {
   const report = await workingDay(t);
   for (const columns of [100, 80, 60, 40]) {
-    const screen = renderStats(report, { ...WIDE, columns });
+    const screen = drawn(report, { ...WIDE, columns });
     assert.ok(lineWith('TASK', screen).length <= columns, `${columns}`);
     assert.match(lineWith('TASK', screen), /^TASK +BACKEND +REQS +OK%/);
   }
-  assert.match(lineWith('TASK', renderStats(report, { ...WIDE, columns: 60 })), /WARM s/);
+  assert.match(lineWith('TASK', drawn(report, { ...WIDE, columns: 60 })), /WARM s/);
 });
 
 test('without Unicode the screen is ASCII, and without colour it has no escape codes', async (t) => {
   const report = await workingDay(t);
-  const plain = renderStats(report, { ...WIDE, unicode: false });
+  const plain = drawn(report, { ...WIDE, unicode: false });
   assert.equal(
     [...plain].find((character) => character > '~'),
     undefined,
@@ -248,11 +390,11 @@ test('without Unicode the screen is ASCII, and without colour it has no escape c
     [...plain].find((character) => character < ' ' && character !== '\n'),
     undefined,
   );
-  assert.ok(renderStats(report, { ...WIDE, colour: true }).includes('\u001b[1m'));
+  assert.ok(drawn(report, { ...WIDE, colour: true }).includes('\u001b[1m'));
 });
 
 test('a name from a server cannot move the cursor', () => {
-  const screen = renderStats(reportWith({ backend: 'evil\u001b[2J\nname' }), WIDE);
+  const screen = drawn(reportWith({ backend: 'evil\u001b[2J\nname' }), WIDE);
   assert.match(screen, /evil\?\[2J\?name/);
   assert.ok(!screen.includes('\u001b'));
 });
@@ -274,7 +416,7 @@ test('COLUMNS, NO_COLOR, FORCE_COLOR and the locale are respected', () => {
 test('requests that never reached a backend leave a screen without a table', async (t) => {
   const store = await freshStore(t);
   await writeRecords(store.db, [toEnded(outcome('title', { answeredBy: 'daemon', kind: 'title' }), 'd-1')]);
-  const screen = renderStats(await statsReport(store.db, RANGE, 'route'), WIDE);
+  const screen = drawn(await statsReport(store.db, RANGE, 'route'), WIDE);
   assert.match(screen, /1 answered by the daemon itself/);
   assert.match(screen, /No request has gone to a backend/);
 });

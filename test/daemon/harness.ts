@@ -14,7 +14,9 @@ import { createPrompts } from '../../daemon/keeper/prompts.ts';
 import { createTraffic } from '../../daemon/keeper/traffic.ts';
 import { createLive } from '../../daemon/live.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
+import { createReader } from '../../daemon/reader.ts';
 import { reportBackends } from '../../daemon/status.ts';
+import { createGuardian } from '../../router/guardian.ts';
 import { createMemory } from '../../router/memory.ts';
 import type { Outcome } from '../../router/outcome.ts';
 import type { StartedRequest } from '../../store/row.ts';
@@ -57,6 +59,7 @@ export type Harness = {
 export async function startHarness(
   settings: object = {},
   claudeUrl = 'http://127.0.0.1:9',
+  databasePath = '/nowhere/anyclaude.db',
 ): Promise<Harness> {
   const written = { claude: { baseUrl: claudeUrl }, commitAfterMs: 60_000, ...settings };
   const file = { path: 'config.json', text: JSON.stringify(written) };
@@ -90,6 +93,7 @@ export async function startHarness(
     fleet,
     claude,
     memory: createMemory(),
+    guardian: createGuardian(),
     estimator: createTokenEstimator(),
     prompts: createPrompts(),
     traffic: createTraffic(),
@@ -110,9 +114,13 @@ export async function startHarness(
   const server = createServer();
   const port = () => (server.address() as AddressInfo).port;
   const guard = { allowedHosts: config.allowedHosts, port, ...(config.token && { token: config.token }) };
-  const status = () => ({ running: true, backends: reportBackends(fleet) }) as never;
+  const status = () => ({ running: true, backends: reportBackends(fleet, deps.memory) }) as never;
+  const reader = createReader({ path: databasePath, wall: () => Date.now() });
   const events = createEventStreams({ live, status, timing: { pingEveryMs: 20, statusEveryMs: 20 } });
-  server.on('request', createApp({ deps, guard, metrics, status, events, warm: async () => [] }));
+  server.on(
+    'request',
+    createApp({ deps, guard, metrics, status, events, reader, warm: async function* () {} }),
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(harness, {
     url: `http://127.0.0.1:${port()}`,
@@ -130,7 +138,10 @@ export async function startHarness(
       while (outcomes[at] === undefined) await new Promise<void>((resolve) => waiting.push(resolve));
       return outcomes[at];
     },
-    close: () => end(server, deps),
+    async close() {
+      await reader.close();
+      await end(server, deps);
+    },
   });
 }
 

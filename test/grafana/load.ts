@@ -68,6 +68,7 @@ async function load(cast: Cast): Promise<void> {
   await breaksToolCall(cast);
   await leaves(cast);
   await goesToClaude(cast);
+  await breaksItsCache(cast);
   await (await ask(cast, 'unnamed task', '{"broken')).text();
 }
 
@@ -109,6 +110,21 @@ async function goesToClaude(cast: Cast): Promise<void> {
   await (await ask(cast, WORDS.analysis)).text();
 }
 
+/** A tool list that grows in front of the prompt: the server computes all of it again. */
+async function breaksItsCache(cast: Cast): Promise<void> {
+  const { mlx } = cast;
+  const session = newSession();
+  const asked = (names: readonly string[]) =>
+    JSON.stringify({
+      ...requestOf(WORDS.analysis),
+      tools: names.map((name) => ({ name, input_schema: {} })),
+    });
+  mlx.next(mlx.says({ text: LONG, promptTokens: 9000, cachedTokens: 0, prefill: delay(300) }));
+  await (await send(cast, asked(['Read']), { session })).text();
+  mlx.next(mlx.says({ text: LONG, promptTokens: 9100, cachedTokens: 0, prefill: delay(600) }));
+  await (await send(cast, asked(['Bash', 'Read']), { session })).text();
+}
+
 const WORDS = {
   analysis: 'How does the cart round its coupons? Explain it to me.',
   edit: 'Fix the rounding of the coupons in cart.ts.',
@@ -116,10 +132,19 @@ const WORDS = {
 
 let sessions = 0;
 
-/** Each in a session of its own: what came before must not decide where a request goes. */
-function ask({ url }: Cast, words: string, body?: string, signal?: AbortSignal): Promise<Response> {
+function newSession(): string {
   sessions += 1;
-  const request = {
+  return `00000000-0000-4000-8000-${String(sessions).padStart(12, '0')}`;
+}
+
+/** Each in a session of its own: what came before must not decide where a request goes. */
+function ask(cast: Cast, words: string, body?: string, signal?: AbortSignal): Promise<Response> {
+  const session = newSession();
+  return send(cast, body ?? JSON.stringify(requestOf(words)), { session, ...(signal && { signal }) });
+}
+
+function requestOf(words: string) {
+  return {
     model: 'claude-anyclaude',
     max_tokens: 256,
     stream: true,
@@ -128,13 +153,15 @@ function ask({ url }: Cast, words: string, body?: string, signal?: AbortSignal):
     ],
     messages: [{ role: 'user', content: words }],
   };
+}
+
+type Sending = { readonly session: string; readonly signal?: AbortSignal };
+
+function send({ url }: Cast, body: string, { session, signal }: Sending): Promise<Response> {
   return fetch(`${url}/v1/messages`, {
     method: 'POST',
-    body: body ?? JSON.stringify(request),
-    headers: {
-      'content-type': 'application/json',
-      'x-claude-code-session-id': `00000000-0000-4000-8000-${String(sessions).padStart(12, '0')}`,
-    },
+    body,
+    headers: { 'content-type': 'application/json', 'x-claude-code-session-id': session },
     ...(signal && { signal }),
   });
 }

@@ -22,6 +22,16 @@ describe('what a server is believed to hold', () => {
     assert.equal(warmth.match(chain('x'), 1).tokens, 0);
   });
 
+  it('is told as a whole, what two conversations share counted once', () => {
+    const warmth = createWarmth('mlx-lm');
+    assert.equal(warmth.held, undefined);
+    warmth.observe(sent(chain('s', 't', 'a'), { outputTokens: 300 }), 5);
+    warmth.observe(sent(chain('s', 't', 'b')), 9);
+    assert.deepEqual(warmth.held, { conversations: 2, tokens: 4300, usedAtMs: 9 });
+    warmth.forget();
+    assert.equal(warmth.held, undefined);
+  });
+
   it('leaves out the answer where reports say that it is not kept', () => {
     const warmth = createWarmth('mlx-lm');
     const names = ['s'];

@@ -5,6 +5,8 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { sql } from 'kysely';
+import type { CacheBreak } from '../../router/outcome.ts';
+import type { Saved } from '../../router/savings.ts';
 import { openDatabase, type StoreDatabase } from '../../store/database.ts';
 import { createRecorder, type Recorder, type RecorderOptions } from '../../store/recorder.ts';
 import { freshStore, NOW_MS, openedStore, outcome, temporaryFolder } from './sample.ts';
@@ -44,12 +46,23 @@ test('an outcome becomes one row that holds all of it', async (t) => {
   const parts = { queue: 0, load: 0, prefill: 0.25, decode: 1, quality: 0, preference: 0, future: 0 };
   const predicted = {
     ...{ backend: 'mlx-lm', seconds: 1.25, parts },
-    ...{ ttftSeconds: 0.5, sigma: 0.12345, matchedTokens: 900, warm: 0.9 },
+    ...{ ttftSeconds: 0.5, sigma: 0.12345, preferenceSigma: 0, matchedTokens: 900, warm: 0.9 },
   };
   const shadow = { backend: 'lmstudio', reason: 'cheaper', detail: 'warm' } as const;
   const decision = { ...made, predicted, alternatives: [], shadow };
   const signals = [{ name: 'context: just edited', value: -0.5 }];
-  recorder.end(outcome('r-1', { attempts, decision, signals, firstTokenMs: 480 }));
+  const cacheBreak: CacheBreak = {
+    ...{ cause: 'tools-added', segment: 'tools', detail: 'tool list: +1 tool X', lostTokens: 700 },
+    ...{ lostSeconds: 1.2, lostSecondsBasis: 'measured' },
+  };
+  const saved: Saved = {
+    ...{ seconds: 1.5, lowSeconds: 1.1, highSeconds: 1.9 },
+    ...{ basis: 'measured', coldSamples: 7 },
+  };
+  const server = { serverVersion: '0.32.2', coldLoad: false };
+  recorder.end(
+    outcome('r-1', { attempts, decision, signals, firstTokenMs: 480, cacheBreak, saved, ...server }),
+  );
   await recorder.flush();
   const [row] = await rowsOf(store);
   assert.deepEqual(row, {
@@ -101,6 +114,19 @@ test('an outcome becomes one row that holds all of it', async (t) => {
     alternatives: null,
     shadow: '{"backend":"lmstudio","reason":"cheaper","detail":"warm"}',
     signals: '[{"name":"context: just edited","value":-0.5}]',
+    break_cause: 'tools-added',
+    break_segment: 'tools',
+    break_detail: 'tool list: +1 tool X',
+    break_tokens: 700,
+    break_seconds: 1.2,
+    break_seconds_basis: 'measured',
+    saved_seconds: 1.5,
+    saved_low_seconds: 1.1,
+    saved_high_seconds: 1.9,
+    saved_basis: 'measured',
+    saved_cold_samples: 7,
+    server_version: '0.32.2',
+    cold_load: 0,
     message: null,
   });
   const tried = await store.db.selectFrom('attempts').selectAll().orderBy('n').execute();

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Outcome } from '../../router/outcome.ts';
+import { kvTotals } from '../../store/kv-figures.ts';
 import { emptyReport, STATS_BY, type StatsBy, statsReport } from '../../store/report.ts';
 import { toEnded } from '../../store/row.ts';
 import { writeRecords } from '../../store/write.ts';
+import { writeMany } from './many-requests.ts';
 import { freshStore, NOW_MS, outcome } from './sample.ts';
 import { writeWorkingDay } from './working-day.ts';
 
@@ -26,7 +28,8 @@ async function reportOf(t: TestContext, outcomes: readonly Outcome[], by: StatsB
 
 test('the totals count every request once, and tokens only where they are known', async (t) => {
   const { totals, answeredHere } = await workingDay(t);
-  const { ttftMs: _t, ...figures } = totals;
+  const { ttftMs: _t, decodeTokensPerS, ...figures } = totals;
+  assert.deepEqual(decodeTokensPerS, { n: 14, p5: 40, p50: 50 });
   assert.deepEqual(figures, {
     requests: 21,
     completed: 16,
@@ -47,6 +50,12 @@ test('the totals count every request once, and tokens only where they are known'
     cacheKnownPromptTokens: 16_000,
     cachedTokens: 4_600,
     cachedPercent: 28.75,
+    writtenTokens: null,
+    cacheBreaks: 0,
+    breakTokens: null,
+    breakSeconds: null,
+    savedSeconds: null,
+    savedRequests: 0,
     outputTokensPerS: (11 * 100 + 3 * 40) / (11 * 2 + 3 * 1),
   });
   assert.deepEqual(answeredHere, { requests: 2 });
@@ -67,6 +76,7 @@ test('a row per task and backend, with warm and cold waits apart', async (t) => 
     all: { n: 11, p50: 5000, p95: 13_500 },
     warm: { n: 5, p50: 600, p95: 780 },
     cold: { n: 5, p50: 12_000, p95: 13_800 },
+    unknown: { n: 0, p50: null, p95: null },
   });
   assert.equal(analysis?.okPercent, (100 * 11) / 12);
   assert.equal(analysis?.outputTokensPerS, 50);
@@ -139,20 +149,67 @@ test('only requests that started in the range are counted, both ends included', 
   assert.equal(totals.requests, 2);
 });
 
-test('the time saved is the warm requests times the difference of the medians', async (t) => {
-  assert.deepEqual((await workingDay(t)).timeSaved, {
-    estimate: true,
-    savedMs: 5 * (12_000 - 600),
-    backends: [{ backend: 'mlx-lm', warmRequests: 5, coldRequests: 5, savedMs: 57_000 }],
-  });
+test('what the caches did is what a look at every row says', async (t) => {
+  const store = await freshStore(t);
+  await writeMany(store, { count: 150, fromMs: RANGE.sinceMs, untilMs: RANGE.untilMs });
+  const { kvCache } = await statsReport(store.db, RANGE, 'route');
+  const { saved, breaks, ...tokens } = kvCache;
+  const { saved: rightSaved, breaks: rightBreaks, ...rightTokens } = await kvTotals(store.db, RANGE);
+  assert.deepEqual(tokens, rightTokens);
+  assert.ok(saved !== null && rightSaved !== null);
+  assert.equal(saved.requests, rightSaved.requests);
+  assert.equal(saved.predictedRequests, rightSaved.predictedRequests);
+  for (const bound of ['seconds', 'lowSeconds', 'highSeconds'] as const)
+    assert.equal(saved[bound].toFixed(6), rightSaved[bound].toFixed(6));
+  assert.deepEqual(breaks.causes, rightBreaks.causes);
+  assert.equal(breaks.count, rightBreaks.count);
 });
 
-test('without enough cold requests no saving is claimed', async (t) => {
-  const { timeSaved } = await reportOf(
-    t,
-    Array.from({ length: 30 }, (_, n) => outcome(`r-${n}`)),
+test('tokens that went to the Claude API are told apart by model, each sort of token once', async (t) => {
+  const claude = (model: string, cachedTokens: number): Partial<Outcome> => ({
+    answeredBy: 'claude',
+    model,
+    cache: { evidence: 'reported', promptTokens: 1000, cachedTokens, writtenTokens: 50 },
+    outputTokens: 20,
+  });
+  const { claudeApi, totals } = await reportOf(t, [
+    outcome('a', claude('claude-test-large', 900)),
+    outcome('b', claude('claude-test-large', 0)),
+    outcome('c', claude('claude-test-small', 100)),
+    outcome('d'),
+  ]);
+  assert.deepEqual(claudeApi, [
+    {
+      ...{ model: 'claude-test-large', requests: 2, inputTokens: 1000, cacheWriteTokens: 100 },
+      ...{ cacheReadTokens: 900, outputTokens: 40 },
+    },
+    {
+      ...{ model: 'claude-test-small', requests: 1, inputTokens: 850, cacheWriteTokens: 50 },
+      ...{ cacheReadTokens: 100, outputTokens: 20 },
+    },
+  ]);
+  assert.equal(totals.requests, 4);
+});
+
+test('the timeline has a point for each step of the range, those without a request too', async (t) => {
+  const store = await freshStore(t);
+  const hour = 3_600_000;
+  const at = (id: string, startedAtMs: number) => toEnded(outcome(id, { startedAtMs }), 'd-1');
+  await writeRecords(store.db, [
+    at('a', NOW_MS - 5 * hour),
+    at('b', NOW_MS - 2 * hour),
+    at('c', NOW_MS - 2 * hour),
+  ]);
+  const { timeline } = await statsReport(store.db, { sinceMs: NOW_MS - 24 * hour, untilMs: NOW_MS }, 'route');
+  assert.equal(timeline.stepMs, 600_000);
+  assert.deepEqual(
+    timeline.points.filter(({ requests }) => requests > 0),
+    [
+      { startMs: NOW_MS - 5 * hour, requests: 1 },
+      { startMs: NOW_MS - 2 * hour, requests: 2 },
+    ],
   );
-  assert.equal(timeSaved, null);
+  assert.equal(timeline.points.length, 31, 'from the first request to the end');
 });
 
 test('a tokens-per-second figure needs output and a first token', async (t) => {

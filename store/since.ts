@@ -1,4 +1,4 @@
-// The forms of `--since`.
+// The forms of `--since` and `--until`, on the command line and in a query.
 
 const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 const FORMS = 'a span (15m, 24h, 7d), a day or time (2026-01-31, 2026-01-31T08:00) or today';
@@ -6,12 +6,37 @@ const FORMS = 'a span (15m, 24h, 7d), a day or time (2026-01-31, 2026-01-31T08:0
 export type Since = { readonly sinceMs: number } | { readonly problem: string };
 
 /** Days and times without a zone are local. The problem is a sentence that names the forms allowed. */
-export function parseSince(text: string, nowMs: number): Since {
+export function parseSince(text: string, nowMs: number, name = '--since'): Since {
   const sinceMs = momentOf(text.trim(), nowMs);
-  if (sinceMs === undefined) return { problem: `--since takes ${FORMS}, not "${text}".` };
+  if (sinceMs === undefined) return { problem: `${name} takes ${FORMS}, not "${text}".` };
   if (sinceMs > nowMs)
-    return { problem: `--since takes ${FORMS} in the past, and "${text}" is still to come.` };
+    return { problem: `${name} takes ${FORMS} in the past, and "${text}" is still to come.` };
   return { sinceMs };
+}
+
+export type Period =
+  | { readonly range: { readonly sinceMs: number; readonly untilMs: number } }
+  | { readonly problem: string };
+
+/** A day that `until` names belongs to the period to its end. Without `until` it is now. */
+export function parsePeriod(
+  { since, until }: { readonly since: string; readonly until?: string | undefined },
+  nowMs: number,
+): Period {
+  const from = parseSince(since, nowMs);
+  if ('problem' in from) return from;
+  const untilMs = until === undefined ? nowMs : endOf(until.trim(), nowMs);
+  if (untilMs === undefined) return { problem: `--until takes ${FORMS}, not "${until}".` };
+  if (untilMs < from.sinceMs) {
+    return { problem: `--until "${until}" lies before --since "${since}": the period has to end after it.` };
+  }
+  return { range: { sinceMs: from.sinceMs, untilMs } };
+}
+
+function endOf(text: string, nowMs: number): number | undefined {
+  const ms = momentOf(text, nowMs);
+  if (ms === undefined || !/^(today|\d{4}-\d{2}-\d{2})$/.test(text)) return ms;
+  return new Date(ms).setHours(24, 0, 0, 0) - 1;
 }
 
 function momentOf(text: string, nowMs: number): number | undefined {

@@ -3,7 +3,7 @@
 import type { Cost } from '../router/cost.ts';
 import type { PassedOver, ShadowChoice } from '../router/decision.ts';
 import type { Signal } from '../router/outcome.ts';
-import type { StoredRequest } from '../store/request.ts';
+import type { StoredRequest } from './request.ts';
 
 export type Explained = {
   readonly requestId: string;
@@ -36,6 +36,24 @@ export type Explained = {
     readonly cachedTokens: number | null;
     readonly cacheEvidence: string;
     readonly outputTokens: number | null;
+    readonly serverVersion: string | null;
+    /** The model had to be loaded first. */
+    readonly coldLoad: boolean | null;
+    readonly cacheBreak: {
+      readonly cause: string;
+      readonly segment: string | null;
+      readonly detail: string | null;
+      readonly lostTokens: number | null;
+      readonly lostSeconds: number | null;
+      readonly lostSecondsBasis: string | null;
+    } | null;
+    readonly saved: {
+      readonly seconds: number;
+      readonly lowSeconds: number | null;
+      readonly highSeconds: number | null;
+      readonly basis: string | null;
+      readonly coldSamples: number | null;
+    } | null;
     readonly attempts: readonly {
       readonly backend: string;
       readonly fault: string;
@@ -43,6 +61,13 @@ export type Explained = {
     }[];
   };
 };
+
+/** What `explain --json` prints. `schema` grows when a key changes its meaning or goes; new keys may come. */
+export type ExplainedDocument = { readonly schema: 1 } & Explained;
+
+export function explainedDocument(row: StoredRequest): ExplainedDocument {
+  return { schema: 1, ...readExplained(row) };
+}
 
 export function readExplained(row: StoredRequest): Explained {
   return {
@@ -63,8 +88,35 @@ export function readExplained(row: StoredRequest): Explained {
       cachedTokens: row.cached_tokens,
       cacheEvidence: row.cache_evidence,
       outputTokens: row.output_tokens,
+      serverVersion: row.server_version,
+      coldLoad: row.cold_load === null ? null : row.cold_load === 1,
+      cacheBreak: breakOf(row),
+      saved: savedOf(row),
       attempts: row.failedAttempts.map(({ backend, fault, message }) => ({ backend, fault, message })),
     },
+  };
+}
+
+function breakOf(row: StoredRequest): Explained['outcome']['cacheBreak'] {
+  if (row.break_cause === null) return null;
+  return {
+    cause: row.break_cause,
+    segment: row.break_segment,
+    detail: row.break_detail,
+    lostTokens: row.break_tokens,
+    lostSeconds: row.break_seconds,
+    lostSecondsBasis: row.break_seconds_basis,
+  };
+}
+
+function savedOf(row: StoredRequest): Explained['outcome']['saved'] {
+  if (row.saved_seconds === null) return null;
+  return {
+    seconds: row.saved_seconds,
+    lowSeconds: row.saved_low_seconds,
+    highSeconds: row.saved_high_seconds,
+    basis: row.saved_basis,
+    coldSamples: row.saved_cold_samples,
   };
 }
 

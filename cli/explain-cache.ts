@@ -1,0 +1,32 @@
+// What `explain` says of the prompt cache: what broke it, what that cost, and what it was worth.
+
+import type { Explained } from '../store/explained.ts';
+
+type Outcome = Explained['outcome'];
+
+export function cacheLines({ cacheBreak, saved, coldLoad }: Outcome): readonly string[] {
+  return [
+    ...(coldLoad === true ? ['The model had to be loaded first.'] : []),
+    ...(cacheBreak === null ? [] : [breakLine(cacheBreak)]),
+    ...(saved === null ? [] : [savedLine(saved)]),
+  ];
+}
+
+function breakLine(found: NonNullable<Outcome['cacheBreak']>): string {
+  const { cause, detail, lostTokens, lostSeconds, lostSecondsBasis } = found;
+  const seconds =
+    lostSeconds === null ? '' : `, which took ${lostSeconds.toFixed(2)} s more (${lostSecondsBasis})`;
+  const tokens = lostTokens === null ? '' : `; ${lostTokens} tokens had to be computed again${seconds}`;
+  return `Cache break (${cause}): ${detail ?? '-'}${tokens}`;
+}
+
+function savedLine(saved: NonNullable<Outcome['saved']>): string {
+  const { seconds, lowSeconds, highSeconds, basis, coldSamples } = saved;
+  const between =
+    lowSeconds === null || highSeconds === null
+      ? ''
+      : `, between ${lowSeconds.toFixed(2)} and ${highSeconds.toFixed(2)}`;
+  const wait = basis === 'predicted' ? 'with a wait that is predicted, too' : 'by the wait that was measured';
+  const samples = `${coldSamples ?? 0} cold ${coldSamples === 1 ? 'prompt' : 'prompts'} seen here`;
+  return `The cache saved about ${seconds.toFixed(2)} s${between} (${wait}; ${samples})`;
+}

@@ -1,0 +1,56 @@
+// Counts of values by size. Bucket k holds the values from 2^(k/4) up to 2^((k+1)/4), so a percentile read from it is
+// off by a tenth at most, whatever its size, and buckets of any two hours can be added.
+
+import { type RawBuilder, sql } from 'kysely';
+import { DECODED } from './sums.ts';
+
+const BUCKETS_PER_DOUBLING = 4;
+
+/** How many values fell into each bucket. */
+export type Histogram = ReadonlyMap<number, number>;
+
+/** Milliseconds to the first token by what was found in the cache, and tokens a second after it. */
+export type HistogramName = 'ttft-hit' | 'ttft-partial' | 'ttft-miss' | 'ttft-unknown' | 'decode';
+
+/** Which requests a histogram has, its name for each of them, and its value. */
+export const HISTOGRAMS = [
+  {
+    name: sql<HistogramName>`'ttft-' || cache_result`,
+    value: sql<number>`ttft_ms`,
+    where: sql<boolean>`ttft_ms is not null`,
+  },
+  {
+    name: sql<HistogramName>`'decode'`,
+    value: sql<number>`output_tokens * 1000.0 / (duration_ms - ttft_ms)`,
+    where: DECODED,
+  },
+] as const;
+
+/** The number of the bucket that a value belongs to. What is less than 0.001, 0 above all, counts as 0.001. */
+export function bucketOf(value: RawBuilder<number>): RawBuilder<number> {
+  const positive = sql`case when ${value} < 0.001 then 0.001 else ${value} end`;
+  return sql`cast(floor(${sql.lit(BUCKETS_PER_DOUBLING)} * ln(${positive}) / ln(2.0)) as integer)`;
+}
+
+export function addHistograms(histograms: readonly Histogram[]): Histogram {
+  const sum = new Map<number, number>();
+  for (const histogram of histograms) {
+    for (const [bucket, count] of histogram) sum.set(bucket, (sum.get(bucket) ?? 0) + count);
+  }
+  return sum;
+}
+
+export function countIn(histogram: Histogram): number {
+  return [...histogram.values()].reduce((sum, count) => sum + count, 0);
+}
+
+/** An estimate: values are taken to lie evenly in their bucket. Null where there are none. */
+export function percentileOf(histogram: Histogram, share: number): number | null {
+  const total = countIn(histogram);
+  let rank = share * (total - 1);
+  for (const [bucket, count] of [...histogram].sort(([a], [b]) => a - b)) {
+    if (rank < count) return 2 ** ((bucket + (Math.max(0, rank) + 0.5) / count) / BUCKETS_PER_DOUBLING);
+    rank -= count;
+  }
+  return null;
+}

@@ -1,0 +1,172 @@
+// Percentiles of a grouping: exact where they come from the rows, estimated where they come from buckets.
+
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { CacheResult } from '../router/cache.ts';
+import { askHours, askRequests, type Grouped, type Grouping, type KeyValues } from './grouping.ts';
+import {
+  addHistograms,
+  bucketOf,
+  countIn,
+  HISTOGRAMS,
+  type Histogram,
+  type HistogramName,
+  percentileOf,
+} from './histogram.ts';
+import type { Schema } from './schema.ts';
+import type { Sources } from './sources.ts';
+import { DECODED } from './sums.ts';
+
+/** `n` values, their median and their 95th percentile; the percentiles are null where n is 0. */
+export type Spread = { readonly n: number; readonly p50: number | null; readonly p95: number | null };
+/** Of speeds the slow end is the one that hurts. */
+export type SpeedSpread = { readonly n: number; readonly p5: number | null; readonly p50: number | null };
+
+export type Spreads = {
+  /** Warm: most of the prompt was cached. Cold: next to none was. `all` has those between and the unknown ones, too. */
+  readonly ttftMs: {
+    readonly all: Spread;
+    readonly warm: Spread;
+    readonly cold: Spread;
+    readonly unknown: Spread;
+  };
+  /** Of requests, each for itself. */
+  readonly decodeTokensPerS: SpeedSpread;
+};
+
+export const NO_SPREADS: Spreads = spreadsOf(new Map());
+
+/** The spreads of each group, by `nameOf` its values. */
+export type SpreadsByGroup = ReadonlyMap<string, Spreads>;
+
+export function nameOf(values: KeyValues): string {
+  return JSON.stringify(values);
+}
+
+export function spreadsBy(db: Kysely<Schema>, sources: Sources, grouping: Grouping): Promise<SpreadsByGroup> {
+  return sources.rolled === undefined
+    ? exactSpreads(db, sources, grouping)
+    : estimatedSpreads(db, sources, grouping);
+}
+
+const TTFTS = {
+  all: sql<boolean>`ttft_ms is not null`,
+  warm: ofCache('hit'),
+  cold: ofCache('miss'),
+  unknown: ofCache('unknown'),
+};
+const TTFT_NAMES = Object.keys(TTFTS) as readonly (keyof typeof TTFTS)[];
+
+type ExactColumns = Readonly<Record<string, number | null>>;
+
+async function exactSpreads(
+  db: Kysely<Schema>,
+  sources: Sources,
+  grouping: Grouping,
+): Promise<SpreadsByGroup> {
+  const ttft = sql`ttft_ms`;
+  const speed = sql`output_tokens * 1000.0 / (duration_ms - ttft_ms)`;
+  const select = [
+    ...TTFT_NAMES.flatMap((name) => [
+      counted(TTFTS[name], `${name}N`),
+      percentile({ of: ttft, share: 0.5, where: TTFTS[name] }, `${name}P50`),
+      percentile({ of: ttft, share: 0.95, where: TTFTS[name] }, `${name}P95`),
+    ]),
+    counted(DECODED, 'decodeN'),
+    percentile({ of: speed, share: 0.05, where: DECODED }, 'decodeP5'),
+    percentile({ of: speed, share: 0.5, where: DECODED }, 'decodeP50'),
+  ];
+  const rows = await askRequests<ExactColumns>(db, { sources, grouping, select });
+  return new Map(rows.map(({ values, row }) => [nameOf(values), fromColumns(row)]));
+}
+
+function fromColumns(row: ExactColumns): Spreads {
+  const figure = (name: string) => row[name] ?? null;
+  const ttft = (name: keyof typeof TTFTS): Spread => ({
+    n: figure(`${name}N`) ?? 0,
+    p50: figure(`${name}P50`),
+    p95: figure(`${name}P95`),
+  });
+  return {
+    ttftMs: { all: ttft('all'), warm: ttft('warm'), cold: ttft('cold'), unknown: ttft('unknown') },
+    decodeTokensPerS: { n: figure('decodeN') ?? 0, p5: figure('decodeP5'), p50: figure('decodeP50') },
+  };
+}
+
+type Bucket = { readonly histogram: HistogramName; readonly bucket: number; readonly requests: number };
+type Histograms = ReadonlyMap<HistogramName, Histogram>;
+
+async function estimatedSpreads(
+  db: Kysely<Schema>,
+  sources: Sources,
+  grouping: Grouping,
+): Promise<SpreadsByGroup> {
+  const alsoBy = ['histogram', 'bucket'];
+  const select = [sql`histogram`, sql`bucket`, sql`sum(requests) as requests`];
+  const found = [
+    ...(await askHours<Bucket>(db, { sources, grouping, select, alsoBy, table: 'rollup_buckets' })),
+  ];
+  for (const { name, value, where } of HISTOGRAMS) {
+    const counting = [
+      sql`${name} as histogram`,
+      sql`${bucketOf(value)} as bucket`,
+      sql`count(*) as requests`,
+    ];
+    found.push(...(await askRequests<Bucket>(db, { sources, grouping, select: counting, alsoBy, where })));
+  }
+  return new Map([...gathered(found)].map(([name, histograms]) => [name, spreadsOf(histograms)]));
+}
+
+function gathered(buckets: readonly Grouped<Bucket>[]): ReadonlyMap<string, Histograms> {
+  const groups = new Map<string, Map<HistogramName, Map<number, number>>>();
+  for (const { values, row } of buckets) {
+    const group = groups.get(nameOf(values)) ?? new Map<HistogramName, Map<number, number>>();
+    groups.set(nameOf(values), group);
+    const histogram = group.get(row.histogram) ?? new Map<number, number>();
+    group.set(row.histogram, histogram);
+    histogram.set(row.bucket, (histogram.get(row.bucket) ?? 0) + row.requests);
+  }
+  return groups;
+}
+
+function spreadsOf(histograms: Histograms): Spreads {
+  const of = (...names: readonly HistogramName[]): Histogram =>
+    addHistograms(names.map((name) => histograms.get(name) ?? new Map()));
+  const spread = (histogram: Histogram): Spread => ({
+    n: countIn(histogram),
+    p50: percentileOf(histogram, 0.5),
+    p95: percentileOf(histogram, 0.95),
+  });
+  const decode = of('decode');
+  return {
+    ttftMs: {
+      all: spread(of('ttft-hit', 'ttft-partial', 'ttft-miss', 'ttft-unknown')),
+      warm: spread(of('ttft-hit')),
+      cold: spread(of('ttft-miss')),
+      unknown: spread(of('ttft-unknown')),
+    },
+    decodeTokensPerS: {
+      n: countIn(decode),
+      p5: percentileOf(decode, 0.05),
+      p50: percentileOf(decode, 0.5),
+    },
+  };
+}
+
+function ofCache(result: CacheResult): RawBuilder<boolean> {
+  return sql<boolean>`ttft_ms is not null and cache_result = ${sql.lit(result)}`;
+}
+
+function counted(where: RawBuilder<boolean>, name: string): RawBuilder<unknown> {
+  return sql`count(*) filter (where ${where}) as ${sql.ref(name)}`;
+}
+
+type Percentile = {
+  readonly of: RawBuilder<unknown>;
+  readonly share: number;
+  readonly where: RawBuilder<boolean>;
+};
+
+/** SQLite's spelling; PostgreSQL says `percentile_cont(share) within group (order by …)`. */
+function percentile({ of, share, where }: Percentile, name: string): RawBuilder<unknown> {
+  return sql`percentile_cont(${of}, ${sql.lit(share)}) filter (where ${where}) as ${sql.ref(name)}`;
+}
