@@ -1,11 +1,9 @@
 // The disk part: one file a project, in a folder of the daemon's own. What cannot be used is named, left out and
 // removed; what cannot be written costs nothing but the file.
 
-import { hash } from 'node:crypto';
-import type { Stats } from 'node:fs';
-import { chmod, lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fromFile, type SavedPrefix, toFile } from './prefix.ts';
+import { chmod, lstat, mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { fileOf, filesIn, megabytes, prefixFolder, readAll, type StoreLimits } from './files.ts';
+import { type SavedPrefix, toFile } from './prefix.ts';
 
 export type PrefixStore = {
   /** The newest first. Never rejects: what cannot be used is among the problems. */
@@ -20,16 +18,6 @@ export type PrefixStore = {
   close(): Promise<void>;
 };
 
-export type StoreLimits = {
-  readonly fileBytes: number;
-  readonly totalBytes: number;
-  readonly projects: number;
-  /** From a change to its file. */
-  readonly writeAfterMs: number;
-  /** After a write that failed. */
-  readonly retryAfterMs: number;
-};
-
 const LIMITS: StoreLimits = {
   fileBytes: 4 * 1024 ** 2,
   totalBytes: 32 * 1024 ** 2,
@@ -38,10 +26,6 @@ const LIMITS: StoreLimits = {
   retryAfterMs: 60_000,
 };
 const MOST_PROBLEMS = 8;
-
-export function prefixFolder(home: string): string {
-  return join(home, 'prefixes');
-}
 
 /** Where a person wants nothing kept, what was kept before goes, too. */
 export async function removePrefixes(home: string): Promise<void> {
@@ -104,54 +88,6 @@ export function createPrefixStore(home: string, limits: StoreLimits = LIMITS): P
   };
 }
 
-// ---- Reading ------------------------------------------------------------------------------------------
-
-type File = { readonly path: string; readonly stats: Stats };
-type Read = { readonly found: readonly SavedPrefix[]; readonly problems: readonly string[] };
-
-async function readAll(folder: string, limits: StoreLimits): Promise<Read> {
-  const found: SavedPrefix[] = [];
-  const problems: string[] = [];
-  try {
-    for (const file of await filesIn(folder)) {
-      const prefix = found.length < limits.projects ? await read(folder, file, limits) : 'is one too many';
-      if (typeof prefix !== 'string') {
-        found.push(prefix);
-        continue;
-      }
-      problems.push(`${file.path} ${prefix}: it was ignored and removed.`);
-      await rm(file.path, { force: true, recursive: true });
-    }
-  } catch (error) {
-    if (!isMissing(error)) problems.push(`${folder} could not be read: ${String(error)}.`);
-  }
-  return { found, problems };
-}
-
-/** The newest first. */
-async function filesIn(folder: string): Promise<readonly File[]> {
-  if (!(await lstat(folder)).isDirectory()) throw new Error('it is no folder');
-  const paths = (await readdir(folder)).map((name) => join(folder, name));
-  const files = await Promise.all(paths.map(async (path) => ({ path, stats: await lstat(path) })));
-  return files.toSorted((a, b) => b.stats.mtimeMs - a.stats.mtimeMs);
-}
-
-async function read(
-  folder: string,
-  { path, stats }: File,
-  limits: StoreLimits,
-): Promise<SavedPrefix | string> {
-  if (!stats.isFile()) return 'is no plain file';
-  if (process.getuid !== undefined && stats.uid !== process.getuid()) return 'belongs to another user';
-  if ((stats.mode & 0o077) !== 0) return 'is open to other users';
-  if (stats.size > limits.fileBytes) return `is larger than ${megabytes(limits.fileBytes)} MB`;
-  const prefix = fromFile(await readFile(path, 'utf8'));
-  if (typeof prefix === 'string') return prefix;
-  return fileOf(folder, prefix.project) === path ? prefix : 'has the name of another project';
-}
-
-// ---- Writing ------------------------------------------------------------------------------------------
-
 async function openFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if (!(await lstat(folder)).isDirectory()) throw new Error(`${folder} is no folder`);
@@ -199,18 +135,6 @@ async function prune(folder: string, { projects, totalBytes }: StoreLimits): Pro
   }
 }
 
-function fileOf(folder: string, project: string): string {
-  return join(folder, `${hash('sha256', project, 'hex').slice(0, 32)}.json`);
-}
-
 function problemOf(why: string): string {
   return `The front of a prompt could not be kept on disk: ${why}. After a restart it will be cold.`;
-}
-
-function megabytes(bytes: number): number {
-  return Math.round(bytes / 1024 ** 2);
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
