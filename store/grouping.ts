@@ -9,10 +9,10 @@ import { hoursIn, requestsIn, type Sources } from './sources.ts';
 export const STATS_BY = ['route', 'backend', 'model', 'session', 'project', 'day', 'hour', 'reason'] as const;
 export type StatsBy = (typeof STATS_BY)[number];
 
-/** A key's value as SQL, of a row of `requests` and of one of `rollup_hours` joined with its group. */
+/** A key's value as SQL, of a row of `requests` and of one of `rollup_hours` joined with its group `g`. */
 type Key = { readonly ofRequest: RawBuilder<unknown>; readonly ofHour: RawBuilder<unknown> };
 
-const KEYS = {
+const GROUP_KEYS = {
   task: groupKey('task'),
   backend: groupKey('backend'),
   model: groupKey('model'),
@@ -20,14 +20,19 @@ const KEYS = {
   reason: groupKey('decision_reason'),
   session: groupKey('session_id'),
   cause: groupKey('break_cause'),
+};
+
+const TIME_KEYS = {
   day: {
     ofRequest: sql`date(started_ms / 1000, 'unixepoch', 'localtime')`,
     ofHour: sql`date(hour_ms / 1000, 'unixepoch', 'localtime')`,
   },
   hour: { ofRequest: sql`started_ms - started_ms % ${sql.lit(HOUR_MS)}`, ofHour: sql`hour_ms` },
-} satisfies Readonly<Record<string, Key>>;
+};
 
-export type KeyName = keyof typeof KEYS;
+const KEYS: Readonly<Record<KeyName, Key>> = { ...GROUP_KEYS, ...TIME_KEYS };
+
+export type KeyName = keyof typeof GROUP_KEYS | keyof typeof TIME_KEYS;
 export type Grouping = { readonly facet: Facet; readonly keys: readonly KeyName[] };
 
 export const GROUPINGS: Readonly<Record<StatsBy, Grouping>> = {
@@ -43,7 +48,8 @@ export const GROUPINGS: Readonly<Record<StatsBy, Grouping>> = {
 
 /** The value of each key, in the order of the grouping. */
 export type KeyValues = readonly (string | number | null)[];
-export type Grouped<Row> = { readonly values: KeyValues; readonly row: Row };
+/** `name` is the same for the same values. */
+export type Grouped<Row> = { readonly name: string; readonly values: KeyValues; readonly row: Row };
 
 export type Question = {
   readonly sources: Sources;
@@ -55,26 +61,39 @@ export type Question = {
   readonly where?: RawBuilder<boolean>;
 };
 
+export function nameOf(values: KeyValues): string {
+  return JSON.stringify(values);
+}
+
 /** Asks the rows that are not in the sums. */
 export async function askRequests<Row>(
   db: Kysely<Schema>,
-  question: Question,
+  { sources, grouping, where = sql`true`, select, alsoBy = [] }: Question,
 ): Promise<readonly Grouped<Row>[]> {
-  const { sources, grouping, where = ALL } = question;
   const from = sql`requests where ${requestsIn(sources)} and ${FACETS[grouping.facet].counts} and ${where}`;
-  return ask(db, { ...question, from, side: 'ofRequest' });
+  const keys = keyColumns(grouping, 'ofRequest');
+  const rows = await ask<Row>(db, { keys, select, alsoBy, from });
+  return rows.map(({ values, row }) => ({ name: nameOf(values), values, row }));
 }
 
-/** Asks the sums of closed hours; without any, nothing is known. */
+/** Asks the sums of closed hours; without any, nothing is known. A group may come several times. */
 export async function askHours<Row>(
   db: Kysely<Schema>,
   question: Question & { readonly table: 'rollup_hours' | 'rollup_buckets' },
 ): Promise<readonly Grouped<Row>[]> {
-  const { sources, grouping, table, where = ALL } = question;
+  const { sources, grouping, table, select, alsoBy = [] } = question;
   if (sources.rolled === undefined) return [];
-  const from = sql`${sql.table(table)} h join rollup_groups g on g.group_id = h.group_id
-    where h.facet = ${grouping.facet} and ${hoursIn(sources)} and ${where}`;
-  return ask(db, { ...question, from, side: 'ofHour' });
+  const from = sql`${sql.table(table)} where facet = ${grouping.facet} and ${hoursIn(sources)}`;
+  const isByGroup = grouping.keys.some((key) => key in GROUP_KEYS);
+  // Numbers are sorted much faster than the names they stand for.
+  const keys = isByGroup ? [sql`group_id as k0`] : keyColumns(grouping, 'ofHour');
+  const rows = await ask<Row>(db, { keys, select, alsoBy, from });
+  if (!isByGroup) return rows.map(({ values, row }) => ({ name: nameOf(values), values, row }));
+  const groups = await groupsOf(db, grouping);
+  return rows.flatMap(({ values: [id], row }) => {
+    const group = groups.get(Number(id));
+    return group === undefined ? [] : [{ ...group, row }];
+  });
 }
 
 /** The key columns of a grouping as `k0`, `k1` … */
@@ -82,20 +101,37 @@ export function keyColumns({ keys }: Grouping, side: keyof Key): readonly RawBui
   return keys.map((key, at) => sql`${KEYS[key][side]} as ${sql.ref(`k${at}`)}`);
 }
 
-const ALL = sql<boolean>`true`;
+type Asked = Required<Pick<Question, 'select' | 'alsoBy'>> & {
+  /** Named `k0`, `k1` … */
+  readonly keys: readonly RawBuilder<unknown>[];
+  readonly from: RawBuilder<unknown>;
+};
+
+type Keyed = Readonly<Record<string, KeyValues[number]>>;
 
 async function ask<Row>(
   db: Kysely<Schema>,
-  asked: Question & { readonly from: RawBuilder<unknown>; readonly side: keyof Key },
-): Promise<readonly Grouped<Row>[]> {
-  const { grouping, select, alsoBy = [], from, side } = asked;
-  const names = [...grouping.keys.map((_, at) => `k${at}`), ...alsoBy].map((name) => sql.ref(name));
+  { keys, select, alsoBy, from }: Asked,
+): Promise<readonly { readonly values: KeyValues; readonly row: Row }[]> {
+  const names = [...keys.map((_, at) => `k${at}`), ...alsoBy].map((name) => sql.ref(name));
   const groupBy = names.length === 0 ? sql`` : sql`group by ${sql.join(names)}`;
-  const columns = [...keyColumns(grouping, side), ...select];
-  const { rows } = await sql<Row & Readonly<Record<string, KeyValues[number]>>>`
-    select ${sql.join(columns)} from ${from} ${groupBy}
+  const { rows } = await sql<Row & Keyed>`
+    select ${sql.join([...keys, ...select])} from ${from} ${groupBy}
   `.execute(db);
-  return rows.map((row) => ({ values: grouping.keys.map((_, at) => row[`k${at}`] ?? null), row }));
+  return rows.map((row) => ({ values: keys.map((_, at) => row[`k${at}`] ?? null), row }));
+}
+
+async function groupsOf(db: Kysely<Schema>, grouping: Grouping) {
+  const { rows } = await sql<Keyed & { readonly groupId: number }>`
+    select group_id as "groupId", ${sql.join(keyColumns(grouping, 'ofHour'))}
+    from rollup_groups g where facet = ${grouping.facet}
+  `.execute(db);
+  return new Map(
+    rows.map((row) => {
+      const values = grouping.keys.map((_, at) => row[`k${at}`] ?? null);
+      return [row.groupId, { name: nameOf(values), values }] as const;
+    }),
+  );
 }
 
 function groupKey(key: FacetKey): Key {

@@ -44,13 +44,19 @@ export function countIn(histogram: Histogram): number {
   return [...histogram.values()].reduce((sum, count) => sum + count, 0);
 }
 
-/** An estimate: values are taken to lie evenly in their bucket. Null where there are none. */
-export function percentileOf(histogram: Histogram, share: number): number | null {
+/** Estimates: values are taken to lie evenly in their bucket. Null where there are none. */
+export function percentilesOf(histogram: Histogram, shares: readonly number[]): readonly (number | null)[] {
+  const buckets = [...histogram].sort(([a], [b]) => a - b);
   const total = countIn(histogram);
-  let rank = share * (total - 1);
-  for (const [bucket, count] of [...histogram].sort(([a], [b]) => a - b)) {
-    if (rank < count) return 2 ** ((bucket + (Math.max(0, rank) + 0.5) / count) / BUCKETS_PER_DOUBLING);
-    rank -= count;
+  return shares.map((share) => valueAt(buckets, share * (total - 1)));
+}
+
+/** `rank` counts from 0. */
+function valueAt(buckets: readonly (readonly [number, number])[], rank: number): number | null {
+  let left = Math.max(0, rank);
+  for (const [bucket, count] of buckets) {
+    if (left < count) return 2 ** ((bucket + (left + 0.5) / count) / BUCKETS_PER_DOUBLING);
+    left -= count;
   }
   return null;
 }

@@ -12,13 +12,14 @@ import {
   type Grouped,
   type Grouping,
   type KeyName,
+  nameOf,
   type StatsBy,
 } from './grouping.ts';
 import { type KvFigures, NO_KV_FIGURES } from './kv-figures.ts';
 import type { Schema } from './schema.ts';
 import { sessionsBy, sessionsIn } from './session-counts.ts';
 import { EXACT_UP_TO_REQUESTS, requestsIn, type Sources, sourcesOf } from './sources.ts';
-import { NO_SPREADS, nameOf, spreadsBy } from './spreads.ts';
+import { NO_SPREADS, spreadsBy } from './spreads.ts';
 import { addSums, NOTHING, type Sums, sumsOfHours, sumsOfRequests } from './sums.ts';
 import { NO_TIMELINE, type Timeline, timelineOf } from './timeline.ts';
 
@@ -150,8 +151,7 @@ async function rowsBy(db: Kysely<Schema>, sources: Sources, by: StatsBy): Promis
   const groups = await sumsBy(db, sources, grouping);
   const spreads = await spreadsBy(db, sources, grouping);
   const sessions = await sessionsBy(db, sources, grouping);
-  const rows = groups.map(({ values, row }) => {
-    const name = nameOf(values);
+  const rows = groups.map(({ name, values, row }) => {
     return {
       ...keysOf(grouping.keys, values),
       ...countsOf(row, sessions === undefined ? null : (sessions.get(name) ?? 0)),
@@ -187,9 +187,9 @@ async function sumsBy(
     ...(await askHours<Sums>(db, { ...question, select: sumsOfHours(), table: 'rollup_hours' })),
   ];
   const groups = new Map<string, Grouped<Sums>>();
-  for (const { values, row } of found) {
-    const known = groups.get(nameOf(values));
-    groups.set(nameOf(values), { values, row: known === undefined ? row : addSums(known.row, row) });
+  for (const group of found) {
+    const known = groups.get(group.name);
+    groups.set(group.name, known === undefined ? group : { ...group, row: addSums(known.row, group.row) });
   }
   return [...groups.values()];
 }

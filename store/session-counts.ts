@@ -2,12 +2,11 @@
 
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { FACETS } from './facets.ts';
-import { type Grouping, type KeyValues, keyColumns } from './grouping.ts';
+import { type Grouping, type KeyValues, keyColumns, nameOf } from './grouping.ts';
 import type { Schema } from './schema.ts';
 import { hoursIn, requestsIn, type Sources } from './sources.ts';
-import { nameOf } from './spreads.ts';
 
-/** Of each group, by `nameOf` its values; undefined where the sums of hours do not tell. */
+/** Of each group, by its name; undefined where the sums of hours do not tell. */
 export async function sessionsBy(
   db: Kysely<Schema>,
   sources: Sources,
@@ -21,6 +20,7 @@ export async function sessionsBy(
         columns: (side) => keyColumns(grouping, side),
         where: FACETS[grouping.facet].counts,
         facets: ['session'],
+        isByTime: grouping.keys.some((key) => key === 'day' || key === 'hour'),
       })}
     ) each_session group by ${sql.join(names)}
   `.execute(db);
@@ -31,7 +31,7 @@ export async function sessionsBy(
 
 /** Of all requests, those that still run or that the daemon answered itself among them. */
 export async function sessionsIn(db: Kysely<Schema>, sources: Sources): Promise<number> {
-  const all = { columns: () => [], where: sql<boolean>`true`, facets: ['session', 'here'] };
+  const all = { columns: () => [], where: sql<boolean>`true`, facets: ['session', 'here'], isByTime: false };
   const { rows } = await sql<{ readonly sessions: number }>`
     select count(*) as sessions from (${sessionRows(sources, all)}) each_session
   `.execute(db);
@@ -42,14 +42,18 @@ type Asked = {
   readonly columns: (side: 'ofRequest' | 'ofHour') => readonly RawBuilder<unknown>[];
   readonly where: RawBuilder<boolean>;
   readonly facets: readonly string[];
+  readonly isByTime: boolean;
 };
 
 /** `union` leaves one row of those that are alike. */
-function sessionRows(sources: Sources, { columns, where, facets }: Asked): RawBuilder<unknown> {
+function sessionRows(sources: Sources, { columns, where, facets, isByTime }: Asked): RawBuilder<unknown> {
   const rows = sql`select distinct ${sql.join([...columns('ofRequest'), sql`session_id`])} from requests
     where ${requestsIn(sources)} and ${where} and session_id is not null`;
   if (sources.rolled === undefined) return rows;
+  // A group is in many hours: each is looked at once, before names are compared.
+  const hours = isByTime ? sql`group_id, hour_ms` : sql`group_id`;
   return sql`${rows} union select ${sql.join([...columns('ofHour'), sql`g.session_id`])}
-    from rollup_hours h join rollup_groups g on g.group_id = h.group_id
-    where h.facet in (${sql.join(facets)}) and ${hoursIn(sources)} and g.session_id is not null`;
+    from (
+      select distinct ${hours} from rollup_hours where facet in (${sql.join(facets)}) and ${hoursIn(sources)}
+    ) h join rollup_groups g on g.group_id = h.group_id where g.session_id is not null`;
 }

@@ -17,7 +17,7 @@ export type Sources = {
 };
 
 /** As long as there are no more rows than this, they are read, and percentiles are exact. */
-export const EXACT_UP_TO_REQUESTS = 50_000;
+export const EXACT_UP_TO_REQUESTS = 20_000;
 
 export async function sourcesOf(db: Kysely<Schema>, span: Span, exactUpTo: number): Promise<Sources> {
   const state = await db.selectFrom('rollup_state').selectAll().executeTakeFirstOrThrow();

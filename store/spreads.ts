@@ -2,7 +2,7 @@
 
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { CacheResult } from '../router/cache.ts';
-import { askHours, askRequests, type Grouped, type Grouping, type KeyValues } from './grouping.ts';
+import { askHours, askRequests, type Grouped, type Grouping } from './grouping.ts';
 import {
   addHistograms,
   bucketOf,
@@ -10,7 +10,7 @@ import {
   HISTOGRAMS,
   type Histogram,
   type HistogramName,
-  percentileOf,
+  percentilesOf,
 } from './histogram.ts';
 import type { Schema } from './schema.ts';
 import type { Sources } from './sources.ts';
@@ -35,12 +35,8 @@ export type Spreads = {
 
 export const NO_SPREADS: Spreads = spreadsOf(new Map());
 
-/** The spreads of each group, by `nameOf` its values. */
+/** The spreads of each group, by its name. */
 export type SpreadsByGroup = ReadonlyMap<string, Spreads>;
-
-export function nameOf(values: KeyValues): string {
-  return JSON.stringify(values);
-}
 
 export function spreadsBy(db: Kysely<Schema>, sources: Sources, grouping: Grouping): Promise<SpreadsByGroup> {
   return sources.rolled === undefined
@@ -76,7 +72,7 @@ async function exactSpreads(
     percentile({ of: speed, share: 0.5, where: DECODED }, 'decodeP50'),
   ];
   const rows = await askRequests<ExactColumns>(db, { sources, grouping, select });
-  return new Map(rows.map(({ values, row }) => [nameOf(values), fromColumns(row)]));
+  return new Map(rows.map(({ name, row }) => [name, fromColumns(row)]));
 }
 
 function fromColumns(row: ExactColumns): Spreads {
@@ -118,9 +114,9 @@ async function estimatedSpreads(
 
 function gathered(buckets: readonly Grouped<Bucket>[]): ReadonlyMap<string, Histograms> {
   const groups = new Map<string, Map<HistogramName, Map<number, number>>>();
-  for (const { values, row } of buckets) {
-    const group = groups.get(nameOf(values)) ?? new Map<HistogramName, Map<number, number>>();
-    groups.set(nameOf(values), group);
+  for (const { name, row } of buckets) {
+    const group = groups.get(name) ?? new Map<HistogramName, Map<number, number>>();
+    groups.set(name, group);
     const histogram = group.get(row.histogram) ?? new Map<number, number>();
     group.set(row.histogram, histogram);
     histogram.set(row.bucket, (histogram.get(row.bucket) ?? 0) + row.requests);
@@ -131,12 +127,12 @@ function gathered(buckets: readonly Grouped<Bucket>[]): ReadonlyMap<string, Hist
 function spreadsOf(histograms: Histograms): Spreads {
   const of = (...names: readonly HistogramName[]): Histogram =>
     addHistograms(names.map((name) => histograms.get(name) ?? new Map()));
-  const spread = (histogram: Histogram): Spread => ({
-    n: countIn(histogram),
-    p50: percentileOf(histogram, 0.5),
-    p95: percentileOf(histogram, 0.95),
-  });
+  const spread = (histogram: Histogram): Spread => {
+    const [p50 = null, p95 = null] = percentilesOf(histogram, [0.5, 0.95]);
+    return { n: countIn(histogram), p50, p95 };
+  };
   const decode = of('decode');
+  const [p5 = null, p50 = null] = percentilesOf(decode, [0.05, 0.5]);
   return {
     ttftMs: {
       all: spread(of('ttft-hit', 'ttft-partial', 'ttft-miss', 'ttft-unknown')),
@@ -144,11 +140,7 @@ function spreadsOf(histograms: Histograms): Spreads {
       cold: spread(of('ttft-miss')),
       unknown: spread(of('ttft-unknown')),
     },
-    decodeTokensPerS: {
-      n: countIn(decode),
-      p5: percentileOf(decode, 0.05),
-      p50: percentileOf(decode, 0.5),
-    },
+    decodeTokensPerS: { n: countIn(decode), p5, p50 },
   };
 }
 

@@ -227,6 +227,26 @@ const WRONG: readonly (Sources & { readonly says: string | RegExp; readonly sour
     says: /^ANYCLAUDE_HOST is "0\.0\.0\.0", but it must be a loopback address .* ANYCLAUDE_TOKEN/,
     source: 'environment',
   },
+  {
+    file: file({ retention: { requestDays: 90, rollupDays: 30 } }),
+    says: `"retention.rollupDays" in ${PATH} is 30, but it must be at least retention.requestDays, 90.`,
+    source: 'file',
+  },
+  {
+    file: file({ retention: { requestDays: 0 } }),
+    says: /^"retention\.requestDays" in .* is 0, but it must be a whole number from 1 to 3650\.$/,
+    source: 'file',
+  },
+  {
+    file: file({ prices: { asOf: 'today', perMillionTokens: {} } }),
+    says: /^"prices\.asOf" in .* is "today", but it must be a day such as 2026-01-31\.$/,
+    source: 'file',
+  },
+  {
+    file: file({ prices: { asOf: '2026-01-31', perMillionTokens: { m: { input: -1, output: 1 } } } }),
+    says: /^"prices\.perMillionTokens\.m\.input" in .* is -1, but it must be a price, a number from 0\.$/,
+    source: 'file',
+  },
   { flags: { host: '::' }, says: /^--host is "::", but it must be a loopback address/, source: 'flag' },
   {
     flags: { host: '127.evil.example' },
