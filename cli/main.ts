@@ -86,6 +86,11 @@ command('stats', 'what happened: requests, cache, waiting, what was saved, by wh
 command('warm', 'prefill what the sessions of your projects begin with, on each of their backends')
   .option('--json', 'as JSON')
   .action(async (options) => ends(await (await import('./warm.ts')).warm(options)));
+command('export', 'every request that is still kept, for other programs')
+  .option('--since <time>', 'such as 15m, 24h, 7d, today or a date', '24h')
+  .option('--until <time>', 'the same forms; a day is taken to its end (now)')
+  .option('--format <format>', 'jsonl or csv', 'jsonl')
+  .action(async (options) => ends(await (await import('./show-export.ts')).showExport(options)));
 
 command('explain', 'why a request went where it went, what was expected and what then happened')
   .argument('[request]', 'request id, or -1 for the newest, -2 for the one before it', '-1')
@@ -132,6 +137,13 @@ withConfigFlags(command('run', 'start the daemon if needed, and Claude Code conn
   .passThroughOptions()
   .action(async (args, options) => ends(await (await import('./run.ts')).run(args, options)));
 
+command('serve-mlx', 'start mlx_lm.server with its prompt cache kept on disk over restarts')
+  .argument('[server arguments...]', 'handed on to mlx_lm.server as they are')
+  .option('--config <file>', 'configuration file (config.json in the state folder)')
+  .allowUnknownOption()
+  .passThroughOptions()
+  .action(async (args, options) => ends(await (await import('./serve-mlx.ts')).serveMlx(args, options)));
+
 withConfigFlags(command('env', 'print the environment that connects Claude Code to the daemon'))
   .option('--json', 'as JSON')
   .action(async (options) => ends(await (await import('./env.ts')).env(options)));
@@ -139,6 +151,21 @@ withConfigFlags(command('env', 'print the environment that connects Claude Code 
 withConfigFlags(command('doctor', 'check everything the daemon and Claude Code need')).action(
   async (options) => ends(await (await import('./doctor.ts')).doctor(options)),
 );
+
+const db = command('db', 'the database as a file');
+db.command('path')
+  .description('where it is')
+  .action(async () => ends((await import('./show-db.ts')).showDb.path()));
+db.command('backup')
+  .description('a copy of it, while the daemon runs or not')
+  .argument('[file]', 'a file that does not exist yet (beside the database, named after the time)')
+  .action(async (file) => ends(await (await import('./show-db.ts')).showDb.backup(file)));
+db.command('vacuum')
+  .description('give room that is no longer used back to the disk')
+  .action(async () => ends(await (await import('./show-db.ts')).showDb.vacuum()));
+db.command('check')
+  .description('read all of it and say whether it is sound')
+  .action(async () => ends(await (await import('./show-db.ts')).showDb.check()));
 
 const config = command('config', 'look at the configuration');
 withConfigFlags(config.command('path').description('where config.json is looked for')).action(

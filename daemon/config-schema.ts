@@ -172,6 +172,23 @@ export const configSchema = group({
     idleMs: whole(1000, 3_600_000).default(300_000).describe('Silence allowed within a stream.'),
     loadMs: whole(1000, 3_600_000).default(600_000).describe('How long a model may take to load.'),
   }).prefault({}),
+  persistPrefixes: flag()
+    .default(true)
+    .describe(
+      "Whether the front of each project's prompt (system, tools, rules) is kept on disk, readable by you alone, so " +
+        'that it is warmed after a restart.',
+    ),
+  serveMlx: group({
+    python: text('the path of a Python that has mlx-lm')
+      .exactOptional()
+      .describe('Python that `serve-mlx` runs mlx_lm.server with; looked for on the PATH where absent.'),
+    keepBytes: whole(0, 1024 ** 4)
+      .default(8 * 1024 ** 3)
+      .describe('How much of the prompt cache `serve-mlx` keeps on disk; 0 keeps none.'),
+    saveEverySeconds: whole(1, 86_400)
+      .default(600)
+      .describe('How long `serve-mlx` waits at least from one save to the next; at its end it always saves.'),
+  }).prefault({}),
   toolSearch: choice(['off', 'on'])
     .default('off')
     .describe(

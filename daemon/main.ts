@@ -23,6 +23,7 @@ import { createLog, type Logger, logOutcome } from './log.ts';
 import { createMembers } from './members.ts';
 import { openMetrics } from './metric-sources.ts';
 import type { Metrics } from './metrics.ts';
+import { createPersistence, noted } from './persistence.ts';
 import { createReader } from './reader.ts';
 import { startSchedule } from './schedule.ts';
 import { databasePath } from './state.ts';
@@ -63,10 +64,13 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     fleet,
     upkeep: daemon.upkeep,
     saveLearned: () => daemon.learned.save(daemon.recorder, clock.wall()),
+    persistence: daemon.persistence,
     pauses: daemon.pauses,
     onError: (error) => log.warn({ err: error }, 'what the clock asked for failed'),
   });
-  void fleet.probeIdle();
+  restoreKept(daemon).catch((error: unknown) => {
+    log.warn({ err: error }, 'what was kept of the former day could not be restored');
+  });
   for (const sentence of classifierNotes()) log.warn(sentence);
   log.info({ url: urlOf(server), mode: config.mode, version: options.version }, 'listening');
 
@@ -86,6 +90,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 }
 
 type Daemon = ReturnType<typeof assemble>;
+
+async function restoreKept({ fleet, persistence, pauses, deps }: Daemon): Promise<void> {
+  await fleet.probeIdle();
+  const { prefiller, power } = pauses;
+  await persistence.restore({ run: prefiller.run, know: deps.prompts.know, power });
+}
 
 /** Everything built and wired, nothing listening yet. */
 function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOptions, learned: Learned) {
@@ -107,6 +117,7 @@ function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOp
   const { memory, estimator } = learned;
   const upkeep = openUpkeep({ config, recorder, log });
   const live = createLive(clock);
+  const persistence = createPersistence({ config, fleet, log, wall: clock.wall });
   const deps: Deps = {
     config,
     clock,
@@ -116,7 +127,7 @@ function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOp
     memory,
     guardian: createGuardian(),
     estimator,
-    prompts: createPrompts(),
+    prompts: noted(createPrompts(), persistence),
     traffic: createTraffic(),
     stopping: stopping.signal,
     draining: () => state.draining,
@@ -140,7 +151,7 @@ function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOp
   const server = createServer();
   const events = createEventStreams({ live, status: () => statusOf(daemon) });
   const reader = createReader({ path: databasePath(config.home), wall: clock.wall });
-  const stored = { recorder, learned, upkeep, reader };
+  const stored = { recorder, learned, upkeep, reader, persistence };
   const daemon = { config, version, log, server, stopping, state, fleet, deps, events, pauses, ...stored };
   const guard = {
     allowedHosts: config.allowedHosts,
@@ -153,7 +164,8 @@ function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOp
   return daemon;
 }
 
-function statusOf({ config, version, server, state, recorder, fleet, deps, pauses }: Daemon): StatusReport {
+function statusOf(daemon: Daemon): StatusReport {
+  const { config, version, server, state, recorder, fleet, deps, pauses, persistence } = daemon;
   const { queued, dropped, lastError } = recorder.health;
   return {
     running: true,
@@ -170,13 +182,16 @@ function statusOf({ config, version, server, state, recorder, fleet, deps, pause
       ...state.notes,
       ...classifierNotes(),
       ...storeNotes(recorder.health),
+      ...persistence.problems,
       ...editNotes(fleet, deps.memory, clock.wall()),
     ],
   };
 }
 
-async function end({ log, fleet, deps, recorder, learned, reader, pauses }: Daemon): Promise<void> {
+async function end(daemon: Daemon): Promise<void> {
+  const { log, fleet, deps, recorder, learned, reader, pauses, persistence } = daemon;
   await pauses.stop();
+  await persistence.close();
   await Promise.all([fleet.close(), deps.claude.close(), reader.close()]);
   await learned.save(recorder, clock.wall()).catch((error: unknown) => {
     log.warn({ err: error }, 'what was learned of tokens and speeds could not be kept');

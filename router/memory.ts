@@ -30,8 +30,10 @@ export type Knowledge = {
   queueSeconds(backend: BackendName, nowMs: number): number;
   /** Expected share of edits that fail there. */
   editFailureShare(backend: BackendName, when: When): number;
-  /** Share of what a backend has missed that it catches up with while the person reads, 0 to 1. */
-  catchUpShare(): number;
+  /** How much of that share is a guess: 1 before any of its edits was seen, towards 0 later. */
+  editDoubt(backend: BackendName): number;
+  /** Share of what the backend has missed that it catches up with while the person reads, 0 to 1. */
+  catchUpShare(backend: BackendName): number;
   readonly habits: Habits;
 };
 
@@ -138,9 +140,9 @@ function noteSession(
   observation: Observation & { readonly turn: TurnName },
   nowMs: number,
 ): void {
-  const { turn, purpose, chain, cachedTokens = 0, promptTokens = tokensOf(chain) } = observation;
+  const { backend, turn, purpose, chain, cachedTokens = 0, promptTokens = tokensOf(chain) } = observation;
   if (purpose !== 'catch-up') sessions.noteEnd(turn, promptTokens, nowMs);
-  else sessions.noteCatchUp(turn, { fromTokens: cachedTokens, toTokens: promptTokens });
+  else sessions.noteCatchUp(turn, { backend, fromTokens: cachedTokens, toTokens: promptTokens });
 }
 
 type State = {
@@ -160,8 +162,9 @@ function knowledgeOf({ servers, sessions, habits, recordOf }: State): Knowledge 
       recordOf(backend).failureShare(
         when === 'now' ? priorFailures(backend, servers.of(backend)) : USUAL_FAILURES,
       ),
+    editDoubt: (backend) => recordOf(backend).doubt,
     habits,
-    catchUpShare: () => sessions.catchUpShare,
+    catchUpShare: sessions.catchUpShare,
   };
 }
 

@@ -27,6 +27,7 @@ export type HistoryFilter = {
   readonly cache?: CacheResult | undefined;
   readonly reason?: DecisionReason | undefined;
   readonly session?: string | undefined;
+  /** A working directory, or its last part: what a person calls the project. */
   readonly project?: string | undefined;
   /** `next` of the page before. */
   readonly before?: Cursor | undefined;
@@ -78,7 +79,6 @@ const COLUMNS = {
   cache: 'cache_result',
   reason: 'decision_reason',
   session: 'session_id',
-  project: 'project',
 } as const satisfies Partial<Record<keyof HistoryFilter, keyof RequestsTable>>;
 
 export async function requestHistory(db: Kysely<Schema>, filter: HistoryFilter): Promise<HistoryPage> {
@@ -96,11 +96,17 @@ export async function requestHistory(db: Kysely<Schema>, filter: HistoryFilter):
   };
 }
 
-function filtered(db: Kysely<Schema>, { sinceMs, untilMs, before, ...filter }: HistoryFilter) {
+function filtered(db: Kysely<Schema>, { sinceMs, untilMs, before, project, ...filter }: HistoryFilter) {
   let query = db.selectFrom('requests');
   if (sinceMs !== undefined) query = query.where('started_ms', '>=', sinceMs);
   if (untilMs !== undefined) query = query.where('started_ms', '<=', untilMs);
   if (before) query = query.where(sql<SqlBool>`(started_ms, id) < (${before.startedMs}, ${before.id})`);
+  if (project !== undefined) {
+    const ending = `/${project}`;
+    query = query.where(
+      sql<SqlBool>`(project = ${project} or substr(project, -length(${ending})) = ${ending})`,
+    );
+  }
   for (const name of Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]) {
     const wanted = filter[name];
     if (wanted !== undefined) query = query.where(COLUMNS[name], '=', wanted);

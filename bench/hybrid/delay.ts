@@ -101,7 +101,7 @@ async function ask({ url }: RunningDaemon, { session, prompt, system }: Asked): 
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-claude-code-session-id': session },
     body: JSON.stringify({
-      ...{ model: 'claude-anyclaude', max_tokens: 2, system },
+      ...{ model: 'claude-anyclaude', max_tokens: 32, system },
       messages: [{ role: 'user', content: prompt }],
     }),
   });

@@ -14,6 +14,7 @@ import { createPrefiller, type Prefiller } from './prefill.ts';
 export type Pauses = {
   readonly keeper: Pick<Keeper, 'status' | 'warm'>;
   readonly prefiller: Pick<Prefiller, 'run'>;
+  readonly power: Power;
   /** A request has ended. */
   served(outcome: Outcome): void;
   /** To be called by the clock, about once a minute. */
@@ -30,7 +31,8 @@ export type PausesOptions = {
   readonly settleMs?: number;
 };
 
-export function openPauses({ deps, recorder, metrics, power, settleMs }: PausesOptions): Pauses {
+export function openPauses({ deps, recorder, metrics, settleMs, ...given }: PausesOptions): Pauses {
+  const power = given.power ?? createPower();
   const cacheUses = createCacheUses();
   const gains = createGains({
     memory: deps.memory,
@@ -54,14 +56,13 @@ export function openPauses({ deps, recorder, metrics, power, settleMs }: PausesO
   const keeper = createKeeper({
     ...deps,
     prefiller,
-    power: power ?? createPower(),
+    power,
     cacheUse: cacheUses.of,
     ...(settleMs !== undefined && { settleMs }),
     onError: (error) => deps.logError(error, 'keeper'),
   });
   return {
-    keeper,
-    prefiller,
+    ...{ keeper, prefiller, power },
     served: gains.served,
     tick() {
       gains.expire(deps.clock.wall());

@@ -1,7 +1,7 @@
 // Each backend as the daemon knows it: whether it is there, what it serves, what runs on it and what it has warm.
 
 import { byId, el, fill, keyedList } from './dom.js';
-import { ago, count, tokens, UNKNOWN } from './format.js';
+import { count, moment, tokens, UNKNOWN } from './format.js';
 
 /** @import { BackendReport } from '../status.ts' */
 
@@ -72,7 +72,7 @@ function linesOf(
 function warmOf(warm, nowMs) {
   if (!warm) return UNKNOWN;
   const { conversations, tokens: held, usedAtMs } = warm;
-  return `≈ ${tokens(held)} tokens of ${conversations} conversation${conversations === 1 ? '' : 's'}, used ${ago(usedAtMs, nowMs)}`;
+  return `≈ ${tokens(held)} tokens of ${conversations} conversation${conversations === 1 ? '' : 's'}, last used ${moment(usedAtMs, nowMs)}`;
 }
 
 /** @param {BackendReport} backend */

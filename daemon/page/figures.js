@@ -40,7 +40,10 @@ function figuresOf({ totals, timeSaved }) {
     {
       name: 'Prompt from cache',
       value: share(totals.cachedTokens, totals.cacheKnownPromptTokens),
-      note: `${tokens(totals.cachedTokens)} of ${tokens(totals.cacheKnownPromptTokens)} tokens`,
+      note:
+        known === 0
+          ? 'nothing is known of it'
+          : `${tokens(totals.cachedTokens)} of ${tokens(totals.cacheKnownPromptTokens)} tokens`,
     },
     ttft('First content, warm', warm),
     ttft('First content, cold', cold),
@@ -52,18 +55,21 @@ function figuresOf({ totals, timeSaved }) {
     {
       name: 'Requests',
       value: count(totals.requests),
-      note: `${percent(totals.okPercent)} ok, ${count(totals.failed)} failed`,
+      note:
+        totals.requests === 0
+          ? 'none in this period'
+          : `${percent(totals.okPercent)} ok, ${count(totals.failed)} failed`,
     },
   ];
 }
 
 /** @param {string} name @param {Spread} spread @returns {Figure} */
 function ttft(name, { n, p50, p95 }) {
-  const few = n > 0 && n < FEWEST_FOR_PERCENTILE ? 'few: ' : '';
+  const few = n < FEWEST_FOR_PERCENTILE ? ' (few)' : '';
   return {
     name,
     value: seconds(p50),
-    note: n === 0 ? 'none' : `${few}${count(n)} requests, p95 ${seconds(p95)}`,
+    note: n === 0 ? 'none' : `${count(n)} requests${few}, p95 ${seconds(p95)}`,
   };
 }
 

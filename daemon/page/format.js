@@ -8,8 +8,8 @@ export const UNKNOWN = '–';
 export function seconds(ms) {
   if (!isKnown(ms)) return UNKNOWN;
   const s = ms / 1000;
-  if (s < 10) return `${s.toFixed(s < 1 ? 2 : 1)} s`;
-  return s < 100 ? `${Math.round(s)} s` : span(ms);
+  if (s < 0.01) return '<\u00a00.01\u00a0s';
+  return s < 10 ? `${s.toFixed(s < 1 ? 2 : 1)}\u00a0s` : span(ms);
 }
 
 /**
@@ -18,18 +18,22 @@ export function seconds(ms) {
  */
 export function clock(ms) {
   const s = Math.max(0, ms) / 1000;
-  return s < 100 ? `${s.toFixed(1)} s` : span(ms);
+  if (s < 100) return `${s.toFixed(1)}\u00a0s`;
+  return `${Math.floor(s / 60)}\u00a0min\u00a0${String(Math.floor(s % 60)).padStart(2, '0')}\u00a0s`;
 }
 
 /** @param {Figure} ms */
 export function span(ms) {
   if (!isKnown(ms)) return UNKNOWN;
-  const s = Math.round(ms / 1000);
-  if (s < 100) return `${s} s`;
-  const m = Math.round(s / 60);
-  if (m < 100) return `${m} min`;
-  const h = Math.round(m / 60);
-  return h < 48 ? `${h} h` : `${Math.round(h / 24)} d`;
+  const s = ms / 1000;
+  if (s < 120) return `${Math.round(s)}\u00a0s`;
+  if (s < 7200) return `${short(s / 60)}\u00a0min`;
+  return s < 48 * 3600 ? `${short(s / 3600)}\u00a0h` : `${short(s / 86_400)}\u00a0d`;
+}
+
+/** @param {number} value */
+function short(value) {
+  return value.toFixed(value < 10 ? 1 : 0);
 }
 
 /** @param {Figure} tokens */
@@ -49,7 +53,7 @@ export function count(value) {
 /** @param {Figure} value 0 to 100 */
 export function percent(value) {
   if (!isKnown(value)) return UNKNOWN;
-  return `${value > 0 && value < 1 ? '< 1' : Math.round(value)} %`;
+  return `${value > 0 && value < 1 ? '<\u00a01' : Math.round(value)}\u00a0%`;
 }
 
 /** @param {Figure} part @param {Figure} whole */
@@ -59,7 +63,7 @@ export function share(part, whole) {
 
 /** @param {Figure} perSecond */
 export function rate(perSecond) {
-  return isKnown(perSecond) ? `${perSecond.toFixed(perSecond < 10 ? 1 : 0)} tok/s` : UNKNOWN;
+  return isKnown(perSecond) ? `${perSecond.toFixed(perSecond < 10 ? 1 : 0)}\u00a0tok/s` : UNKNOWN;
 }
 
 /** Local time of day, with the date where it is not today. @param {number} ms @param {number} nowMs */
@@ -69,9 +73,9 @@ export function moment(ms, nowMs) {
   return at.toDateString() === new Date(nowMs).toDateString() ? time : `${day(at)} ${time.slice(0, 5)}`;
 }
 
-/** @param {number} ms @param {number} nowMs */
-export function ago(ms, nowMs) {
-  return `${span(Math.max(0, nowMs - ms))} ago`;
+/** The last part of a working directory: what a person calls the project. @param {string | null | undefined} path */
+export function folder(path) {
+  return path?.split(/[/\\]/).findLast((part) => part !== '') ?? path ?? undefined;
 }
 
 /** @param {number} ms */

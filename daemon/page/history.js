@@ -1,47 +1,14 @@
-// The history, a page at a time, with filters that live in the address: a reload and a link keep them.
+// The history, a page at a time.
 
 import { getJson } from './api.js';
 import { byId, el, fill, keyedList, write } from './dom.js';
-import { count, isKnown, moment, percent, seconds, share, tokens, UNKNOWN } from './format.js';
+import { createFilters } from './filters.js';
+import { createRow, HEAD, time } from './history-rows.js';
 
 /** @import { HistoryRow } from '../../store/history.ts' */
 /** @typedef {{ rows: readonly HistoryRow[], next: string | null }} HistoryPage */
 
 const ROWS = 25;
-
-/** @type {Readonly<Record<string, readonly string[]>>} */
-const CHOICES = {
-  task: ['analysis', 'edit'],
-  backend: [],
-  result: ['completed', 'failed', 'cancelled', 'refused', 'interrupted', 'running'],
-  cache: ['hit', 'partial', 'miss', 'unknown'],
-  kind: [
-    'main',
-    'subagent',
-    'compact',
-    'title',
-    'plan-name',
-    'web-search',
-    'quota-probe',
-    'probe',
-    'safety-check',
-  ],
-};
-const NAMED = ['project', 'session'];
-
-const HEAD = [
-  ['time', ''],
-  ['kind', 'wide'],
-  ['project', 'wide'],
-  ['route', ''],
-  ['reason', 'wide'],
-  ['prompt', 'number wide'],
-  ['cached', 'number'],
-  ['first content', 'number'],
-  ['predicted', 'number wide'],
-  ['output', 'number wide'],
-  ['result', ''],
-];
 
 /** @param {{ loaded: (isEverEmpty: boolean) => void }} told `isEverEmpty`: nothing has been recorded at all. */
 export function createHistoryView({ loaded }) {
@@ -93,7 +60,7 @@ export function createHistoryView({ loaded }) {
     refresh() {
       if (before === '') void load();
     },
-    /** @param {readonly string[]} names */
+    filterBy: filters.set,
     offerBackends: filters.offerBackends,
   };
 }
@@ -138,158 +105,4 @@ function layout() {
       );
     },
   };
-}
-
-/** @param {HistoryRow} row */
-function time({ startedAtMs }) {
-  return moment(startedAtMs, Date.now());
-}
-
-function createRow() {
-  const element = el('tr');
-  let written = '';
-  return {
-    element,
-    /** @param {HistoryRow} row */
-    update(row) {
-      const text = JSON.stringify([row, time(row)]);
-      if (text === written) return;
-      written = text;
-      element.dataset['result'] = row.result;
-      const cells = cellsOf(row).map((cell, at) =>
-        el(at === 0 ? 'th' : 'td', { class: HEAD[at]?.[1], ...(at === 0 && { scope: 'row' }) }, cell),
-      );
-      // The link that may have the focus stays the very link.
-      const link = element.querySelector('a');
-      const made = cells[0]?.querySelector('a');
-      if (link && made) made.replaceWith(link);
-      fill(element, cells);
-    },
-  };
-}
-
-/** @param {HistoryRow} row @returns {readonly import('./dom.js').Child[]} */
-function cellsOf(row) {
-  return [
-    el('a', { href: `#request/${row.requestId}`, title: 'Explain this request' }, time(row)),
-    row.kind ?? UNKNOWN,
-    row.project ?? UNKNOWN,
-    routeOf(row),
-    row.reason ?? UNKNOWN,
-    tokens(row.promptTokens),
-    cachedOf(row),
-    seconds(row.ttftMs),
-    seconds(row.predictedTtftMs),
-    tokens(row.outputTokens),
-    resultOf(row),
-  ];
-}
-
-/** @param {HistoryRow} row */
-function routeOf({ task, taskProbability, backend, model }) {
-  const sure = isKnown(taskProbability) ? `, ${percent(100 * taskProbability)} sure` : '';
-  return el(
-    'span',
-    { title: `${task ?? 'no task'}${sure}${model ? `, model ${model}` : ''}` },
-    task !== null && el('span', { class: `tag ${task}` }, task),
-    ` ${backend ?? UNKNOWN}`,
-  );
-}
-
-/** @param {HistoryRow} row */
-function cachedOf({ cache, cacheEvidence, cachedTokens, promptTokens }) {
-  const inferred = cacheEvidence === 'inferred' ? '≈ ' : '';
-  const title =
-    cache === 'unknown'
-      ? 'Nobody told'
-      : `${count(cachedTokens)} of ${count(promptTokens)} tokens (${cacheEvidence})`;
-  return el('span', { class: `cache ${cache}`, title }, `${inferred}${share(cachedTokens, promptTokens)}`);
-}
-
-/** @param {HistoryRow} row */
-function resultOf({ result, fault, message }) {
-  if (result === 'completed') return el('span', { class: 'ok' }, 'ok');
-  return el('span', { class: 'bad', title: message }, fault === null ? result : `${result}: ${fault}`);
-}
-
-/** @param {() => void} changed */
-function createFilters(changed) {
-  const form = byId('filters');
-  const given = new URLSearchParams(location.search);
-  /** @type {Map<string, HTMLSelectElement | HTMLInputElement>} */
-  const fields = new Map();
-  for (const [name, values] of Object.entries(CHOICES)) {
-    fields.set(name, el('select', { name }, ...['', ...values].map((value) => option(value))));
-  }
-  for (const name of NAMED) {
-    fields.set(
-      name,
-      el('input', {
-        name,
-        type: 'search',
-        size: 14,
-        maxlength: 300,
-        spellcheck: 'false',
-        autocomplete: 'off',
-      }),
-    );
-  }
-  const clear = el('button', { type: 'button' }, 'Clear');
-  fill(form, [...[...fields].map(([name, field]) => el('label', {}, el('span', {}, name), field)), clear]);
-  for (const [name, field] of fields) choose(field, given.get(name) ?? '');
-
-  function query() {
-    const set = [...fields]
-      .map(([name, { value }]) => [name, value.trim()])
-      .filter(([, value]) => value !== '');
-    return /** @type {Record<string, string>} */ (Object.fromEntries(set));
-  }
-
-  function keep() {
-    const search = new URLSearchParams(location.search);
-    for (const name of fields.keys()) search.delete(name);
-    for (const [name, value] of Object.entries(query())) search.set(name, value);
-    const text = search.toString();
-    history.replaceState(null, '', `${location.pathname}${text && `?${text}`}${location.hash}`);
-    changed();
-  }
-
-  form.addEventListener('change', keep);
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    keep();
-  });
-  clear.addEventListener('click', () => {
-    for (const field of fields.values()) field.value = '';
-    keep();
-  });
-  addEventListener('filter', (event) => {
-    const { name, value } = /** @type {CustomEvent<{ name: string, value: string }>} */ (event).detail;
-    for (const [each, field] of fields) choose(field, each === name ? value : '');
-    keep();
-  });
-  return {
-    query,
-    /** @param {readonly string[]} names */
-    offerBackends(names) {
-      const field = fields.get('backend');
-      if (!(field instanceof HTMLSelectElement)) return;
-      for (const name of names) {
-        if (![...field.options].some(({ value }) => value === name)) field.append(option(name));
-      }
-    },
-  };
-}
-
-/** A value that a link names and the list does not is offered, too. @param {HTMLSelectElement | HTMLInputElement} field @param {string} value */
-function choose(field, value) {
-  if (field instanceof HTMLSelectElement && ![...field.options].some((each) => each.value === value)) {
-    field.append(option(value));
-  }
-  field.value = value;
-}
-
-/** @param {string} value */
-function option(value) {
-  return el('option', { value }, value === '' ? 'all' : value);
 }

@@ -2,7 +2,8 @@
 // a person sees what came of it.
 
 import { byId, el, fill, keyedList, write } from './dom.js';
-import { clock, isKnown, percent, rate, seconds, share, tokens } from './format.js';
+import { clock, isKnown, percent } from './format.js';
+import { stateOf, whoOf } from './live-words.js';
 
 /** @import { LiveRequest } from '../live.ts' */
 
@@ -63,6 +64,11 @@ export function createLiveView() {
     /** The clocks stand still while nobody tells how the requests fare. */
     freeze() {
       isFrozen = true;
+    },
+    /** One that runs. @param {string} requestId */
+    find(requestId) {
+      const found = shown.get(requestId);
+      return found?.endedAtMs === undefined ? found?.request : undefined;
     },
     now,
   };
@@ -133,19 +139,6 @@ function whyOf({ requestId, reason, detail, attempts = [] }) {
   ];
 }
 
-/** @param {LiveRequest} request */
-function whoOf({ kind, project, promptTokens, promptTokensBasis, cachedTokens }) {
-  const estimated = promptTokensBasis === 'estimated' ? '≈ ' : '';
-  return [
-    kind,
-    project,
-    isKnown(promptTokens) && `${estimated}${tokens(promptTokens)} prompt tokens`,
-    isKnown(cachedTokens) && `${tokens(cachedTokens)} cached`,
-  ]
-    .filter(Boolean)
-    .join(' · ');
-}
-
 /**
  * Full once the first token is there; before it by the backend's own count, else by the prediction.
  * @param {HTMLProgressElement} bar
@@ -160,54 +153,4 @@ function drawProgress(bar, { phase, processedTokens, totalTokens, predictedTtftM
     bar.value = totalTokens === 0 ? 1 : processedTokens / totalTokens;
   else if (isKnown(predictedTtftMs)) bar.value = Math.min(0.98, elapsedMs / Math.max(1, predictedTtftMs));
   else bar.removeAttribute('value');
-}
-
-/**
- * @param {LiveRequest} request
- * @param {number} elapsedMs
- */
-function stateOf(request, elapsedMs) {
-  const { phase, predictedTtftMs, processedTokens, totalTokens } = request;
-  const predicted = isKnown(predictedTtftMs) ? `first token predicted after ${seconds(predictedTtftMs)}` : '';
-  const late = isKnown(predictedTtftMs) && elapsedMs > predictedTtftMs ? ', later than predicted' : '';
-  if (phase === 'ended') return endOf(request);
-  if (phase === 'queued') return joined('waiting for its turn', predicted);
-  if (phase === 'prefill') {
-    const counted = isKnown(totalTokens) && `${tokens(processedTokens)} of ${tokens(totalTokens)} tokens`;
-    return joined('prefill', counted, predicted + late);
-  }
-  const first = request.firstTokenMs ?? request.ttftMs;
-  const compared = isKnown(predictedTtftMs) ? ` (predicted ${seconds(predictedTtftMs)})` : '';
-  return isKnown(first)
-    ? joined(`writing for ${clock(elapsedMs - first)}`, `first token after ${seconds(first)}${compared}`)
-    : 'writing';
-}
-
-/** @param {LiveRequest} request */
-function endOf({
-  result,
-  fault,
-  ttftMs,
-  firstTokenMs,
-  predictedTtftMs,
-  promptTokens,
-  cachedTokens,
-  cacheEvidence,
-  decodeTokensPerSecond,
-}) {
-  if (result !== 'completed') return joined(result ?? 'ended', fault);
-  const first = firstTokenMs ?? ttftMs;
-  const compared = isKnown(predictedTtftMs) ? ` (predicted ${seconds(predictedTtftMs)})` : '';
-  return joined(
-    'done',
-    isKnown(first) && `first token after ${seconds(first)}${compared}`,
-    isKnown(cachedTokens) &&
-      `${cacheEvidence === 'inferred' ? '≈ ' : ''}${share(cachedTokens, promptTokens)} cached`,
-    isKnown(decodeTokensPerSecond) && rate(decodeTokensPerSecond),
-  );
-}
-
-/** @param {...(string | false | undefined)} parts */
-function joined(...parts) {
-  return parts.filter(Boolean).join(' · ');
 }

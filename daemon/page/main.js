@@ -1,28 +1,29 @@
 // The page's one composition root: the live stream tells what happens, the record is asked for what happened.
 
-import { getJson, hasToken, keepToken } from './api.js';
+import { hasToken, keepToken } from './api.js';
 import { createBackendView } from './backends.js';
-import { createCharts } from './charts.js';
 import { connect } from './connection.js';
 import { byId, el, fill, write } from './dom.js';
 import { createExplanation } from './explanation.js';
-import { showFigures } from './figures.js';
-import { exactTime, span } from './format.js';
+import { exactTime, moment } from './format.js';
 import { createHistoryView } from './history.js';
 import { createLiveView } from './live.js';
+import { createPeriodView } from './period.js';
 import { showWelcome } from './welcome.js';
 
 /** @import { StatusReport } from '../status.ts' */
 /** @import { ConnectionState } from './connection.js' */
 
-/** How often the figures of a period are asked for anew, at most, while requests end. */
-const REFRESH_MS = { '1h': 5_000, '24h': 15_000, '7d': 60_000, '30d': 120_000 };
-/** @typedef {keyof typeof REFRESH_MS} Period */
-
 const live = createLiveView();
 const backends = createBackendView();
-const charts = createCharts();
-const explanation = createExplanation();
+const period = createPeriodView();
+const explanation = createExplanation({
+  liveOf: live.find,
+  showSession(session) {
+    history.filterBy('session', session);
+    byId('history-title').focus();
+  },
+});
 const history = createHistoryView({ loaded: (isNew) => showWelcome(isNew && !hasSeenRequest) });
 let hasSeenRequest = false;
 /** @type {string | undefined} */
@@ -31,15 +32,15 @@ let firstVersion;
 let status;
 let lostSinceMs = 0;
 
-// ---- What happens --------------------------------------------------------------------------------------
-
 const connection = connect({
   hello(hello) {
     live.reset(hello.requests, hello.now);
+    document.body.dataset['seen'] = '';
     hasSeenRequest ||= hello.requests.length > 0;
     showStatus(hello.status);
     void history.load();
-    void figures.load();
+    void period.load();
+    void explanation.begin();
   },
   request(request) {
     hasSeenRequest = true;
@@ -49,8 +50,8 @@ const connection = connect({
     // The record is written a moment after the end.
     setTimeout(() => {
       history.refresh();
-      explanation.ended(request.requestId);
-      figures.soon();
+      explanation.changed(request.requestId);
+      period.soon();
     }, 400);
   },
   status: showStatus,
@@ -66,7 +67,7 @@ function showStatus(next) {
   const facts = [
     ['mode', next.mode],
     ['version', next.version],
-    ['up for', span(next.uptimeS * 1000)],
+    ['since', moment(live.now() - next.uptimeS * 1000, live.now())],
   ];
   fill(
     byId('daemon-facts'),
@@ -132,69 +133,3 @@ byId('token-form').addEventListener('submit', (event) => {
   field.value = '';
   connection.restart();
 });
-
-// ---- What happened -------------------------------------------------------------------------------------
-
-const figures = createFigures();
-
-function createFigures() {
-  const radios = [...document.querySelectorAll('#period input')].filter(
-    (each) => each instanceof HTMLInputElement,
-  );
-  const given = new URLSearchParams(location.search).get('since');
-  for (const radio of radios) radio.checked = radio.value === (isPeriod(given) ? given : '24h');
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let waiting;
-  let loadedMs = 0;
-  let asked = 0;
-
-  /** @returns {Period} */
-  function period() {
-    const value = radios.find(({ checked }) => checked)?.value ?? null;
-    return isPeriod(value) ? value : '24h';
-  }
-
-  async function load() {
-    clearTimeout(waiting);
-    waiting = undefined;
-    loadedMs = Date.now();
-    const mine = ++asked;
-    try {
-      const [stats, series] = await Promise.all([
-        getJson(`/api/stats?since=${period()}`),
-        getJson(`/api/series?since=${period()}`),
-      ]);
-      if (mine !== asked) return;
-      showFigures(stats);
-      charts.show(series);
-    } catch {
-      // The history, which is asked with it, says what is wrong; the figures stay as they were.
-    }
-  }
-
-  /** Not more often than is worth it: a long period changes slowly and costs more to read. */
-  function soon() {
-    if (document.visibilityState === 'hidden') {
-      loadedMs = 0;
-      return;
-    }
-    waiting ??= setTimeout(load, Math.max(300, loadedMs + REFRESH_MS[period()] - Date.now()));
-  }
-
-  byId('period').addEventListener('change', () => {
-    const search = new URLSearchParams(location.search);
-    search.set('since', period());
-    window.history.replaceState(null, '', `${location.pathname}?${search}${location.hash}`);
-    void load();
-  });
-  document.addEventListener('visibilitychange', () => {
-    if (document.visibilityState === 'visible' && loadedMs === 0) void load();
-  });
-  showFigures(undefined);
-  return { load, soon };
-}
-
-/** @param {string | null} value @returns {value is Period} */
-function isPeriod(value) {
-  return value !== null && Object.hasOwn(REFRESH_MS, value);
-}

@@ -71,7 +71,7 @@ for (const shell of SHELLS) {
 
     it('offers every command that --help lists', async () => {
       const { stdout } = await anyclaude(place, '--help');
-      const listed = stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}([a-z]+)/gm);
+      const listed = stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}([a-z-]+)/gm);
       const names = Array.from(listed, ([, name]) => name).toSorted();
       assert.ok(names.length > 10);
       assert.deepEqual(complete(''), names);
