@@ -64,6 +64,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     fleet,
     upkeep: daemon.upkeep,
     saveLearned: () => daemon.learned.save(daemon.recorder, clock.wall()),
+    memory: daemon.deps.memory,
     persistence: daemon.persistence,
     pauses: daemon.pauses,
     onError: (error) => log.warn({ err: error }, 'what the clock asked for failed'),

@@ -3,6 +3,7 @@
 // learned is kept; and the store is looked after.
 
 import cron from 'node-cron';
+import type { Memory } from '../router/memory.ts';
 import type { Fleet } from './fleet.ts';
 import type { Pauses } from './keeper/open.ts';
 import type { Persistence } from './persistence.ts';
@@ -11,7 +12,8 @@ import type { Upkeep } from './upkeep.ts';
 export type Schedule = { stop(): Promise<void> };
 
 export type Scheduled = {
-  readonly fleet: Pick<Fleet, 'probeIdle'>;
+  readonly fleet: Pick<Fleet, 'probeIdle' | 'members' | 'status'>;
+  readonly memory: Pick<Memory, 'met'>;
   readonly persistence: Pick<Persistence, 'tend'>;
   readonly pauses: Pick<Pauses, 'tick'>;
   readonly upkeep: Upkeep;
@@ -20,11 +22,13 @@ export type Scheduled = {
 };
 
 export function startSchedule(scheduled: Scheduled): Schedule {
-  const { fleet, persistence, pauses, upkeep, saveLearned, onError } = scheduled;
+  const { fleet, memory, persistence, pauses, upkeep, saveLearned, onError } = scheduled;
   const every = (expression: string, run: () => Promise<void>) =>
     cron.schedule(expression, () => run().catch(onError), { noOverlap: true });
   const look = async (): Promise<void> => {
     await fleet.probeIdle();
+    // A server that goes and comes back while nobody asks has lost what it held.
+    for (const { name } of fleet.members) memory.met(name, fleet.status(name), Date.now());
     await persistence.tend();
   };
   const tasks = [

@@ -74,8 +74,7 @@ export function createSlotKeeper({ fleet, files, log }: SlotKeeperOptions): Slot
     restoredTokens: (backend) => watches.get(backend)?.restoredTokens ?? 0,
     async close() {
       for (const member of resting(fleet)) {
-        if (watches.get(member.name)?.stem)
-          await attended(member, (watch) => saveAll({ member, watch, files, log }));
+        await attended(member, (watch) => saveAll({ member, watch, files, log }));
       }
       await Promise.all([...watches.values()].map(({ server }) => server.close()));
       watches.clear();
@@ -93,8 +92,7 @@ type Care = {
 async function tendOne({ nowMs, ...care }: Care & { readonly nowMs: number }): Promise<void> {
   const { watch } = care;
   const signal = AbortSignal.timeout(PATIENCE_MS);
-  watch.stem ??= watch.stem === undefined ? ((await watch.server.fileStem(signal)) ?? null) : null;
-  if (watch.stem === null) return;
+  if (!(await savesSlots(watch, signal))) return;
   const slots = (await watch.server.list(signal)) ?? [];
   if (hasRestarted(watch, slots)) forget(watch);
   for (const slot of slots) if (isFresh(watch, slot)) await restore(care, slot.id, signal);
@@ -107,8 +105,15 @@ async function tendOne({ nowMs, ...care }: Care & { readonly nowMs: number }): P
 
 async function saveAll(care: Care): Promise<void> {
   const signal = AbortSignal.timeout(PATIENCE_MS);
+  if (!(await savesSlots(care.watch, signal))) return;
   const slots = (await care.watch.server.list(signal)) ?? [];
   for (const slot of slots) if (isUnsaved(care.watch, slot)) await save(care, slot, signal);
+}
+
+/** Asked once: a server that is started with other options has been down in between. */
+async function savesSlots(watch: Watch, signal: AbortSignal): Promise<boolean> {
+  if (watch.stem === undefined) watch.stem = (await watch.server.fileStem(signal)) ?? null;
+  return watch.stem !== null;
 }
 
 async function restore({ member, watch, files, log }: Care, id: number, signal: AbortSignal): Promise<void> {
