@@ -106,12 +106,15 @@ function sayDraining({ draft, response }: Way): Ending {
 }
 
 function startedRow({ requestId, startedAtMs, known }: Draft): StartedRequest {
-  const { kind, requestedModel, stream, caller } = known;
-  return { requestId, startedAtMs, kind, requestedModel, stream, ...whoSent(caller) };
+  const { kind, requestedModel, stream, caller, turnId } = known;
+  const turn = turnId === undefined ? {} : { turnId };
+  return { requestId, startedAtMs, kind, requestedModel, stream, ...turn, ...whoSent(caller) };
 }
 
 function noteWho(draft: Draft, { request, caller, kind }: Admitted): void {
   Object.assign(draft.known, { kind, caller, requestedModel: request.model, stream: request.stream });
+  // What goes to the Claude API is not looked into; its turn is known where the client names it.
+  if (caller.promptId !== undefined) draft.known.turnId = caller.promptId;
 }
 
 /** The ending of a request that never reached a backend: it could not be read, or we have a bug. */

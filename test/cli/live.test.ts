@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { afterEach, describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { widthOf } from '../../cli/screen.ts';
@@ -111,6 +112,30 @@ describe('ps', () => {
       ...['task', 'ttftMs'],
     ]);
     assert.deepEqual([document.requests[0].phase, document.requests[0].cachedTokens], ['writing', null]);
+  });
+});
+
+describe('session', () => {
+  it('counts a request that still runs to the turn that the client named', async () => {
+    const site = await startedSite();
+    const held = once(site.backend.server, 'held');
+    void fetch(`http://127.0.0.1:${site.port}/v1/messages`, {
+      method: 'POST',
+      headers: {
+        ...{ 'content-type': 'application/json', 'x-claude-code-session-id': 'session-7' },
+        'x-claude-code-prompt-id': 'prompt-7',
+      },
+      body: JSON.stringify({
+        ...{ model: 'claude-anyclaude', max_tokens: 100, stream: true },
+        messages: [{ role: 'user', content: 'Explain the shop.' }],
+      }),
+    }).catch(() => undefined);
+    await held;
+    let found = { code: 1 as number | null, stdout: '' };
+    // It is written within a tenth of a second.
+    while (found.code !== 0) found = await site.command('session', 'session-7', '--json');
+    const { history, totals } = JSON.parse(found.stdout);
+    assert.deepEqual([history[0].turn, history[0].turnId, totals.running], [1, 'prompt-7', 1]);
   });
 });
 
