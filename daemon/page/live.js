@@ -147,12 +147,14 @@ function whyOf({ requestId, reason, detail, cacheBreak, attempts = [] }) {
  * @param {LiveRequest} request
  * @param {number} elapsedMs
  */
-function drawProgress(bar, { phase, processedTokens, totalTokens, predictedTtftMs }, elapsedMs) {
+function drawProgress(bar, request, elapsedMs) {
+  const { phase, processedTokens = 0, totalTokens = 0, predictedTtftMs } = request;
   const isPrefill = phase === 'prefill' || phase === 'queued';
-  bar.dataset['basis'] = isKnown(totalTokens) ? 'counted' : 'predicted';
+  // A server's first word of it is often "1 of many", long before it has counted on.
+  const isCounted = processedTokens > 1 && totalTokens > 0;
+  bar.dataset['basis'] = isCounted ? 'counted' : 'predicted';
   if (!isPrefill) bar.value = 1;
-  else if (isKnown(processedTokens) && isKnown(totalTokens))
-    bar.value = totalTokens === 0 ? 1 : processedTokens / totalTokens;
+  else if (isCounted) bar.value = processedTokens / totalTokens;
   else if (isKnown(predictedTtftMs)) bar.value = Math.min(0.98, elapsedMs / Math.max(1, predictedTtftMs));
   else bar.removeAttribute('value');
 }

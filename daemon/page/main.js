@@ -63,6 +63,7 @@ function showStatus(next) {
   status = next;
   firstVersion ??= next.version;
   backends.show(next.backends, live.now());
+  write(byId('keeper'), keeperOf(next.keeper));
   history.offerBackends([...next.backends.map(({ name }) => name), 'claude', 'daemon']);
   const facts = [
     ['mode', next.mode],
@@ -79,6 +80,13 @@ function showStatus(next) {
     byId('notes'),
     notes.map((note) => el('li', {}, note)),
   );
+}
+
+/** What is done while nobody waits. @param {StatusReport['keeper'] | undefined} keeper */
+function keeperOf(keeper) {
+  if (keeper === undefined) return '';
+  const what = { off: 'nothing is prefilled', idle: 'ready', running: 'now' }[keeper.state];
+  return `In pauses: ${what}, ${keeper.detail}`;
 }
 
 /** @param {StatusReport} status */

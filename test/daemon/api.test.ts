@@ -44,6 +44,9 @@ async function record(path: string): Promise<void> {
         answeredBy: n % 3 === 0 ? 'lmstudio' : 'mlx-lm',
         ttftMs: isWarm ? 500 : 20_000,
         cache: { evidence: 'reported', promptTokens: 1000, cachedTokens: isWarm ? 900 : 0 },
+        ...(n === 8 && {
+          cacheBreak: { cause: 'tools-added', segment: 'tools', detail: 'x', lostTokens: 900 },
+        }),
         ...(n % 10 === 0 && {
           ending: { result: 'failed', phase: 'before-first-token', fault: 'connect' },
           message: 'Nothing listens there.',
@@ -139,6 +142,9 @@ const WRONG: readonly (readonly [path: string, says: RegExp])[] = [
   ['/api/requests?sicne=1h', /"sicne" is not known here: there are since, until/],
   ['/api/requests?task=edit&task=analysis', /"task" is given twice/],
   [`/api/requests?project=${'p'.repeat(301)}`, /"project" is longer than 300 characters/],
+  ['/api/requests?break=oops', /"break" is "oops", but it must be one of: any, system-changed/],
+  ['/api/stats?by=model', /"by" is not known here: there are since/],
+  ['/api/sessions?limit=501', /"limit"/],
   ['/api/series?since=1h&until=2h', /"since" must lie before until/],
 ];
 
@@ -152,6 +158,30 @@ for (const [path, says] of WRONG) {
     assert.doesNotMatch(error.message, /\n/);
   });
 }
+
+test('cache breaks can be asked for, by any cause and by one', async () => {
+  const { rows } = await history('break=any');
+  assert.deepEqual(
+    rows.map(({ requestId, break: broke }) => [requestId, broke?.cause, broke?.tokens]),
+    [['req_8', 'tools-added', 900]],
+  );
+  assert.equal((await history('break=tools-added')).rows.length, 1);
+  assert.equal((await history('break=server-lost')).rows.length, 0);
+  assert.equal((await history('limit=1')).rows[0]?.break, null);
+});
+
+test('the figures are those of `stats --json`, the sessions those of `sessions --json`', async () => {
+  const stats = await get<{ schema: number; totals: { requests: number; cacheBreaks: number } }>(
+    '/api/stats?since=3h',
+  );
+  assert.equal(stats.schema, 2);
+  assert.deepEqual([stats.totals.requests, stats.totals.cacheBreaks], [120, 1]);
+  const { sessions } = await get<{ sessions: { session: string; requests: number }[] }>('/api/sessions');
+  assert.deepEqual(
+    sessions.map(({ session, requests }) => [session, requests]),
+    [['session-1', 120]],
+  );
+});
 
 test('a value that looks like SQL is a value', async () => {
   const { rows } = await history(`project=${encodeURIComponent("' or 1=1 --")}`);

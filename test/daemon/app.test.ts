@@ -100,6 +100,15 @@ const ROUTES = [
   ['GET', '/readyz'],
   ['GET', '/status'],
   ['GET', '/metrics'],
+  ['GET', '/'],
+  ['GET', '/page/main.js'],
+  ['GET', '/api/live'],
+  ['GET', '/api/events'],
+  ['GET', '/api/requests'],
+  ['GET', '/api/requests/-1'],
+  ['GET', '/api/series'],
+  ['GET', '/api/stats'],
+  ['GET', '/api/sessions'],
   ['GET', '/nowhere'],
 ] as const;
 

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { loadConfig } from '../../daemon/config.ts';
 import { createEventStreams, type EventStreams } from '../../daemon/event-stream.ts';
 import type { Live, LiveRequest, Watcher } from '../../daemon/live.ts';
+import { startDaemon } from '../../daemon/main.ts';
+import { openHome } from '../../daemon/state.ts';
 import type { StatusReport } from '../../daemon/status.ts';
+import { listen } from './listen.ts';
 
 const server = createServer();
 let streams: EventStreams;
@@ -105,4 +112,23 @@ test('silence is broken by pings, so that a client can tell a quiet daemon from 
   socket.resume();
   while (!text().includes(': ping\n\n')) await setImmediate();
   socket.destroy();
+});
+
+test('an open page, even one that reads nothing, does not hold up the end of the daemon', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'anyclaude-events-'));
+  const file = { path: 'config.json', text: JSON.stringify({ port: 0, drainMs: 600_000 }) };
+  const config = loadConfig({ flags: {}, env: { HOME: home, ANYCLAUDE_HOME: home }, file });
+  openHome(home);
+  const daemon = await startDaemon({ config, version: '0.0.0', logStream: { write: () => {} } });
+  const page = await listen(daemon.url);
+  await page.until(({ event }) => event === 'hello');
+  const { port, host } = new URL(daemon.url);
+  const deaf = connect(Number(port), '127.0.0.1');
+  deaf.write(`GET /api/events HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  await new Promise((resolve) => deaf.once('readable', resolve));
+  // Ten minutes are what it would have for a stream that matters; the test would time out long before.
+  await daemon.close();
+  await page.ended;
+  deaf.destroy();
+  await rm(home, { recursive: true, force: true });
 });

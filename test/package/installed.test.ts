@@ -59,6 +59,13 @@ test('the tarball holds what runs and nothing of the workshop', async () => {
   assert.ok(files.includes('package/dist/cli/main.js'));
   assert.ok(files.includes('package/cli/serve-mlx.py'));
   assert.ok(files.includes('package/LICENSE'));
+  for (const file of ['index.html', 'main.js', 'style.css', 'icon.svg']) {
+    assert.ok(files.includes(`package/dist/daemon/page/${file}`), file);
+  }
+  assert.deepEqual(
+    files.filter((file) => /page\/.*(tsconfig|\.d\.ts)/.test(file)),
+    [],
+  );
   assert.deepEqual(
     files.filter((file) => /\/(test|bench|scripts)\/|\.env|\.db$/.test(file)),
     [],
@@ -93,6 +100,15 @@ test('the installed package starts, migrates, answers, reports and stops', async
     const rss = /VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${daemon.pid}/status`, 'utf8').catch(() => ''));
     t.diagnostic(
       `cold start to first answer ${Math.round(firstAnswerMs)} ms, RSS ${rss ? Math.round(Number(rss[1]) / 1024) : '–'} MB`,
+    );
+
+    // The page, its charts and the thread that reads the record for it.
+    assert.match(await (await fetch(url)).text(), /<title>anyclaude<\/title>/);
+    assert.match(await (await fetch(`${url}/page/uplot.js`)).text(), /export \{ uPlot as default \}/);
+    const history = (await (await fetch(`${url}/api/requests`)).json()) as { rows: { kind: string }[] };
+    assert.deepEqual(
+      history.rows.map(({ kind }) => kind),
+      ['main'],
     );
 
     const status = await run(process.execPath, [bin(), 'status', '--json'], { env, cwd: folder });

@@ -54,7 +54,7 @@ export async function openStage({ past = [], token }: StageOptions = {}): Promis
       'mlx-lm': { url: mlx.url, contextWindow: 131_072 },
       lmstudio: { url: lmstudio.url, startCommand: 'lms server start --port 1234' },
     };
-    const settings = { port, drainMs: 500, backends, ...(token && { token }) };
+    const settings = { port, drainMs: 500, backends, catchUp: { enabled: false }, ...(token && { token }) };
     const file = { path: 'config.json', text: JSON.stringify(settings) };
     const config = loadConfig({ flags: {}, env: { HOME: home, ANYCLAUDE_HOME: home }, file });
     daemon = await startDaemon({ config, version: '0.1.0', logStream: { write: () => {} } });
