@@ -11,6 +11,7 @@ import { answer, CANARY, CONVERSATION, never, optionsFor, request } from './setu
 const FLAVOURS = { mlx: 'mlx-lm', lmstudio: 'lmstudio', 'llama.cpp': 'llama.cpp', vllm: 'vllm' } as const;
 
 type Asked = {
+  readonly sideOf?: string;
   readonly manner: Manner;
   readonly status?: Partial<BackendStatus>;
   readonly conversation?: Partial<Conversation>;
@@ -18,12 +19,16 @@ type Asked = {
   readonly flattenSystemPrompt?: 'keep' | 'flatten';
 };
 
-async function asked(t: TestContext, { manner, status, conversation, ...rest }: Asked): Promise<Seen> {
+async function asked(
+  t: TestContext,
+  { manner, status, conversation, sideOf, ...rest }: Asked,
+): Promise<Seen> {
   const fake = await startFakeChat(manner);
   const known = { state: 'up' as const, flavour: FLAVOURS[manner], ...status };
   const backend = createChatBackend(optionsFor(fake.url, { status: known, ...rest }));
   t.after(() => Promise.all([backend.close(), fake.close()]));
-  await answer(backend, request({ conversation: { ...CONVERSATION, ...conversation } }));
+  const side = sideOf === undefined ? {} : { sideOf };
+  await answer(backend, request({ conversation: { ...CONVERSATION, ...conversation }, ...side }));
   return fake.post(0);
 }
 
@@ -154,4 +159,19 @@ test('a call that the server announced and could not parse is a fault', async (t
   t.after(() => backend.close());
   fake.next(fake.says({ text: 'I do.', finish: 'tool_calls' }));
   await assert.rejects(answer(backend), { detail: { fault: 'bad-tool-call', backend: 'local' } });
+});
+
+test('a side request is given one of the upper slots of llama.cpp, and no slot where there is one or none is known', async (t) => {
+  const slot = async (more: Partial<Asked>) =>
+    (await asked(t, { manner: 'llama.cpp', ...more })).json['id_slot'];
+  const agents = await Promise.all(
+    Array.from({ length: 12 }, (_, at) => slot({ sideOf: `agent-${at}`, status: { slots: 4 } })),
+  );
+  assert.deepEqual([...new Set(agents)].toSorted(), [2, 3]);
+  assert.equal(await slot({ sideOf: 'a', status: { slots: 2 } }), 1);
+  assert.equal(await slot({ sideOf: 'a', status: { slots: 1 } }), undefined);
+  assert.equal(await slot({ sideOf: 'a' }), undefined);
+  assert.equal(await slot({ status: { slots: 4 } }), undefined, 'the main conversation finds its own');
+  const others = await asked(t, { manner: 'lmstudio', sideOf: 'a', status: { slots: 4 } });
+  assert.equal(others.json['id_slot'], undefined);
 });

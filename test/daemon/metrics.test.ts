@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ending } from '../../router/outcome.ts';
+import type { Warmup } from '../../router/warmup.ts';
 import { metrics, OPENMETRICS, OUTCOME, render, series, value } from './metric-sample.ts';
 
 test('one outcome moves every figure that it tells', async () => {
@@ -160,4 +161,27 @@ test('a slow first token names its request in OpenMetrics, and a scrape in one f
   for (const page of [again, old]) {
     assert.equal(value(page, 'anyclaude_requests_total{route="analysis",backend="mlx-lm",outcome="ok"}'), 1);
   }
+});
+
+test('a prefill in a pause counts when it has ended, and its tokens as used or wasted once that is known', async () => {
+  const m = metrics();
+  const warmup: Warmup = {
+    ...{ warmupId: 'w', purpose: 'catch-up', backend: 'lmstudio', model: 'm', startedAtMs: 1 },
+    ...{ durationMs: 2500, result: 'cancelled', steps: 2, computedTokens: 900 },
+  };
+  const before = series(await render(m));
+  m.warmedUp(warmup);
+  m.warmupUsed({ ...warmup, use: { result: 'used', requestId: 'r', tokens: 700, savedSeconds: 1.5 } });
+  m.warmupUsed({ ...warmup, use: { result: 'wasted' } });
+  m.warmupUsed({ ...warmup, use: { result: 'unknown', requestId: 'r' } });
+  const text = await render(m);
+  const own = 'purpose="catch-up",backend="lmstudio",result="cancelled"';
+  const of = (name: string) => value(text, `anyclaude_warmup_${name}_total{backend="lmstudio"}`);
+  assert.equal(value(text, `anyclaude_warmups_total{${own}}`), 1);
+  assert.deepEqual(
+    ['computed_tokens', 'seconds', 'used_tokens', 'wasted_tokens', 'saved_seconds'].map(of),
+    [900, 2.5, 700, 1100, 1.5],
+  );
+  const ownSeries = (names: readonly string[]) => names.filter((name) => name.includes('warmup'));
+  assert.deepEqual(ownSeries(series(text)), ownSeries(before));
 });

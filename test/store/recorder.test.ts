@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import { sql } from 'kysely';
 import type { CacheBreak } from '../../router/outcome.ts';
 import type { Saved } from '../../router/savings.ts';
+import type { Warmup } from '../../router/warmup.ts';
 import { openDatabase, type StoreDatabase } from '../../store/database.ts';
 import { createRecorder, type Recorder, type RecorderOptions } from '../../store/recorder.ts';
 import { freshStore, NOW_MS, openedStore, outcome, temporaryFolder } from './sample.ts';
@@ -387,4 +388,54 @@ test('without a usable store the outcomes are counted as dropped when the daemon
   await recorder.close();
   recorder.end(outcome('r-2'));
   assert.deepEqual(counts(recorder), { queued: 0, written: 0, dropped: 2 });
+});
+
+test('a prefill in a pause is one row, and what came of it is added to that row', async (t) => {
+  const store = await freshStore(t);
+  const recorder = recorderOn(t, store);
+  const warmup: Warmup = {
+    ...{
+      warmupId: 'w-1',
+      purpose: 'catch-up',
+      backend: 'lmstudio',
+      model: 'm',
+      sessionId: 's',
+      project: '/p',
+    },
+    ...{ startedAtMs: NOW_MS, durationMs: 1500.5, result: 'cancelled', reason: 'a request came in' },
+    ...{ steps: 3, promptTokens: 1000, cachedTokens: 200, computedTokens: 850 },
+  };
+  recorder.warmup(warmup);
+  await recorder.flush();
+  const use = { result: 'used', requestId: 'r-9', tokens: 700, savedSeconds: 1.25 } as const;
+  recorder.warmup({ ...warmup, use });
+  recorder.warmup({
+    ...{ warmupId: 'w-2', purpose: 'warm', backend: 'mlx-lm', model: 'm', startedAtMs: NOW_MS },
+    ...{ durationMs: 1, result: 'failed', steps: 1 },
+  });
+  await recorder.flush();
+  const rows = await store.db.selectFrom('warmups').selectAll().orderBy('id').execute();
+  assert.deepEqual(rows[0], {
+    ...{ id: 1, warmup_id: 'w-1', daemon_id: 'd-1', purpose: 'catch-up', backend: 'lmstudio', model: 'm' },
+    ...{ session_id: 's', project: '/p', started_ms: NOW_MS, ended_ms: NOW_MS + 1501 },
+    ...{ result: 'cancelled', reason: 'a request came in', steps: 3, cost_ms: 1500.5 },
+    ...{ prompt_tokens: 1000, cached_tokens: 200, computed_tokens: 850 },
+    ...{ use: 'used', used_request_id: 'r-9', used_tokens: 700, saved_ms: 1250 },
+  });
+  assert.equal(rows.length, 2);
+  assert.deepEqual([rows[1]?.computed_tokens, rows[1]?.use, rows[1]?.session_id], [null, null, null]);
+});
+
+test('a prefill that the schema refuses costs no request its row', async (t) => {
+  const store = await freshStore(t);
+  const recorder = recorderOn(t, store);
+  recorder.warmup({
+    ...{ warmupId: 'w-1', purpose: 'warm', backend: 'b', model: 'm', startedAtMs: NOW_MS, durationMs: -1 },
+    ...{ result: 'completed', steps: 1 },
+  });
+  recorder.end(outcome('r-1'));
+  await recorder.flush();
+  assert.equal((await rowsOf(store)).length, 1);
+  assert.equal((await store.db.selectFrom('warmups').selectAll().execute()).length, 0);
+  assert.equal(recorder.health.lastError, undefined);
 });
