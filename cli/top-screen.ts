@@ -49,9 +49,14 @@ function heading({ status, statusAtMs, connected }: LiveView, screen: Screen, no
   return pen.bold(cutTo(parts.join(` ${pen.dot} `), screen.columns, pen));
 }
 
-function notes({ store, backends, notes: said }: StatusReport, screen: Screen, pen: Pen): readonly string[] {
+function notes(
+  { store, backends, keeper, notes: said }: StatusReport,
+  screen: Screen,
+  pen: Pen,
+): readonly string[] {
   const all = [
     ...backends.flatMap(({ name, lastError }) => (lastError === null ? [] : [`${name}: ${lastError}`])),
+    ...(keeper.state === 'running' ? [`While nobody waits: ${keeper.detail}`] : []),
     ...said,
     ...(store.dropped > 0 ? [`${plural(store.dropped, 'record')} could not be stored.`] : []),
   ];

@@ -68,7 +68,8 @@ export function createApp(options: AppOptions): Express {
   });
   app.use(createPage());
   app.post('/api/warm', (_request, response) => sendLines(response, warm()));
-  app.use('/api', createApi({ live: deps.live, events, reader, wall: deps.clock.wall }));
+  const { prices } = deps.config;
+  app.use('/api', createApi({ live: deps.live, events, reader, wall: deps.clock.wall, prices }));
   app.use((request) => {
     throw new WireError(
       `anyclaude serves no ${request.method} on this path; it serves /v1/messages, /v1/messages/count_tokens, /v1/models, /healthz, /readyz, /status, /metrics and a page for people at /.`,

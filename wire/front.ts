@@ -41,11 +41,14 @@ export function frontOf(
   };
 }
 
+/** Of tokens: sums of fractions are not exact. */
+const ROUNDING = 0.001;
+
 /** How much of each segment stands before the cut, 0 to 1. */
 function sharesOf(segmentTokens: readonly number[], tokens: number): (at: number) => number {
   let left = tokens;
   const shares = segmentTokens.map((own) => {
-    const share = own <= 0 ? (left > 0 ? 1 : 0) : Math.max(0, Math.min(1, left / own));
+    const share = left + ROUNDING >= own ? 1 : Math.max(0, left / own);
     left -= own;
     return share;
   });

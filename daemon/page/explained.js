@@ -2,7 +2,8 @@
 
 import { costTable } from './cost-table.js';
 import { el } from './dom.js';
-import { count, exactTime, isKnown, percent, seconds, share, UNKNOWN } from './format.js';
+import { outcomeOf } from './explained-outcome.js';
+import { exactTime, isKnown, percent, seconds, UNKNOWN } from './format.js';
 
 /** @import { LiveRequest } from '../live.ts' */
 /** @import { Explained } from '../../store/explained.ts' */
@@ -153,35 +154,4 @@ function decisionOf(decision, outcome) {
         ` ${decision.shadow.detail}`,
       ),
   ];
-}
-
-/** @param {Explained['outcome']} outcome */
-function outcomeOf(outcome) {
-  const { ttftMs, promptTokens, cachedTokens, cacheEvidence } = outcome;
-  const inferred = cacheEvidence === 'inferred' ? '≈ ' : '';
-  const cached = isKnown(cachedTokens)
-    ? `${inferred}${count(cachedTokens)} tokens, ${share(cachedTokens, promptTokens)} of the prompt (${cacheEvidence})`
-    : `${UNKNOWN} (nobody told)`;
-  /** @type {readonly (readonly [string, Child])[]} */
-  const lines = [
-    ['result', el('span', { class: outcome.result === 'completed' ? 'ok' : 'bad' }, outcome.result)],
-    ['answered by', `${outcome.answeredBy ?? UNKNOWN}${outcome.model ? `, ${outcome.model}` : ''}`],
-    [
-      'first token',
-      `${seconds(ttftMs.actual)}${isKnown(ttftMs.predicted) ? `, predicted ${seconds(ttftMs.predicted)}` : ''}`,
-    ],
-    ['in all', seconds(outcome.durationMs)],
-    ['prompt', `${count(promptTokens)} tokens`],
-    ['cached', cached],
-    ['output', `${count(outcome.outputTokens)} tokens`],
-    ...outcome.attempts.map(
-      ({ backend, fault, message }) => /** @type {const} */ ([`left ${backend}`, `${fault}: ${message}`]),
-    ),
-    ...(outcome.message === null ? [] : [/** @type {const} */ (['message', outcome.message])]),
-  ];
-  return el(
-    'dl',
-    { class: 'outcome' },
-    ...lines.flatMap(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]),
-  );
 }

@@ -15,7 +15,8 @@ const FEWEST_FOR_PERCENTILE = 20;
  *   cacheInferredRequests: number, cachedTokens: number | null, cacheKnownPromptTokens: number,
  *   outputTokensPerS: number | null, ttftMs: { warm: Spread, cold: Spread, all: Spread } }} totals
  * @property {{ requests: number }} answeredHere
- * @property {{ savedMs: number } | null} timeSaved
+ * @property {{ saved: { seconds: number, lowSeconds: number, highSeconds: number, requests: number } | null,
+ *   breaks: { count: number, tokens: number, seconds: number | null, causes: readonly { cause: string, count: number }[] } }} kvCache
  */
 
 /** @param {Stats | undefined} stats */
@@ -24,8 +25,9 @@ export function showFigures(stats) {
 }
 
 /** @param {Stats} stats @returns {readonly Figure[]} */
-function figuresOf({ totals, timeSaved }) {
+function figuresOf({ totals, kvCache }) {
   const { warm, cold } = totals.ttftMs;
+  const { saved } = kvCache;
   const known = totals.cacheKnownRequests;
   const inferred = totals.cacheInferredRequests > 0 ? `, ${totals.cacheInferredRequests} inferred` : '';
   return [
@@ -49,8 +51,11 @@ function figuresOf({ totals, timeSaved }) {
     ttft('First content, cold', cold),
     {
       name: 'Saved by the cache',
-      value: timeSaved === null ? UNKNOWN : `≈ ${span(timeSaved.savedMs)}`,
-      note: timeSaved === null ? 'too few warm or cold requests' : 'estimate: cold less warm median',
+      value: saved === null ? UNKNOWN : `≈ ${span(1000 * saved.seconds)}`,
+      note:
+        saved === null
+          ? 'no request tells'
+          : `estimate, ${span(1000 * saved.lowSeconds)} to ${span(1000 * saved.highSeconds)}`,
     },
     {
       name: 'Requests',
@@ -69,7 +74,7 @@ function ttft(name, { n, p50, p95 }) {
   return {
     name,
     value: seconds(p50),
-    note: n === 0 ? 'none' : `${count(n)} requests${few}, p95 ${seconds(p95)}`,
+    note: n === 0 ? 'none' : `${count(n)} requests${few}, p95\u00a0${seconds(p95)}`,
   };
 }
 

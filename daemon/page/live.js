@@ -128,12 +128,14 @@ function routeOf({ task, taskProbability, backend, model, kind }) {
 }
 
 /** @param {LiveRequest} request */
-function whyOf({ requestId, reason, detail, attempts = [] }) {
+function whyOf({ requestId, reason, detail, cacheBreak, attempts = [] }) {
   const left = attempts.map(({ backend, fault }) => `${backend} was left (${fault})`).join(', ');
   return [
     reason !== undefined && el('code', {}, reason),
     detail !== undefined && ` ${detail}`,
     left !== '' && el('span', { class: 'bad' }, ` · ${left}`),
+    cacheBreak !== undefined &&
+      el('span', { class: 'bad' }, ` · the cache broke (${cacheBreak.cause}): ${cacheBreak.detail}`),
     ' ',
     el('a', { href: `#request/${requestId}` }, 'explain'),
   ];

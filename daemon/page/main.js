@@ -82,13 +82,11 @@ function showStatus(next) {
 }
 
 /** @param {StatusReport} status */
-function notesOf({ version, notes, store, backends: all }) {
+function notesOf({ version, notes, backends: all }) {
   const allDown = all.length > 0 && all.every(({ state }) => state === 'down');
   return [
     ...(allDown ? ['No backend is there: requests are refused until one is.'] : []),
     ...(version === firstVersion ? [] : [`anyclaude is now version ${version}: reload this page.`]),
-    ...(store.lastError === null ? [] : [`Requests are not being recorded: ${store.lastError}`]),
-    ...(store.dropped > 0 ? [`${store.dropped} records were dropped since the start.`] : []),
     ...notes,
   ];
 }

@@ -1,6 +1,7 @@
 // The chosen period: its figures and its charts, asked for anew as requests end.
 
 import { getJson } from './api.js';
+import { showBreaks } from './breaks.js';
 import { createCharts } from './charts.js';
 import { byId } from './dom.js';
 import { showFigures } from './figures.js';
@@ -40,6 +41,7 @@ export function createPeriodView() {
       if (mine !== asked) return;
       showFigures(stats);
       charts.show(series);
+      await showBreaks(stats.kvCache.breaks, period());
     } catch {
       // The history, which is asked with it, says what is wrong; the figures stay as they were.
     }

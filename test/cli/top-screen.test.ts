@@ -27,8 +27,8 @@ const backend: StatusReport['backends'][number] = {
 const status: StatusReport = {
   ...{ running: true, pid: 7, url: 'http://127.0.0.1:4784', version: '0.1.0', mode: 'auto', uptimeS: 60 },
   ...{ draining: false, backends: [backend], notes: ['The disk is full.'] },
+  keeper: { state: 'running', detail: 'lmstudio catches up with orchard' },
   store: { queued: 0, dropped: 0, lastError: null },
-  keeper: { state: 'idle', detail: 'nothing was missing so far' },
 };
 
 const waiting = (id: string, more: Partial<LiveRequest> = {}): LiveRequest => ({
@@ -54,7 +54,10 @@ const squeezed = (lines: readonly string[]) => lines.map((line) => line.trim().r
 test('a picture has the backends with their load, what is warm, and what a person should know', () => {
   const lines = squeezed(renderTop(viewOf([]), PLAIN, NOW_MS + 5000));
   assert.equal(lines[0], 'anyclaude 0.1.0 · up 1m 5s · mode auto · http://127.0.0.1:4784');
-  assert.equal(lines[1], 'The disk is full.');
+  assert.deepEqual(lines.slice(1, 3), [
+    'While nobody waits: lmstudio catches up with orchard',
+    'The disk is full.',
+  ]);
   assert.ok(lines.includes('mlx-lm up 1/1 3 ~31.2k ~131k qwen'), lines.join('\n'));
   assert.equal(lines.at(-1), 'Nothing is in flight.');
 });

@@ -46,6 +46,8 @@ export type Harness = {
   readonly begun: StartedRequest[];
   readonly outcomes: Outcome[];
   readonly bugs: unknown[];
+  /** Called with each outcome, as the daemon calls who learns from it. */
+  readonly onOutcome: ((outcome: Outcome) => void)[];
   readonly notes: ReadonlySet<string>;
   readonly mlx: ScriptedBackend;
   readonly lmstudio: ScriptedBackend;
@@ -83,6 +85,7 @@ export async function startHarness(
   const harness = { draining: false, stopping: new AbortController() };
   const begun: StartedRequest[] = [];
   const bugs: unknown[] = [];
+  const onOutcome: ((outcome: Outcome) => void)[] = [];
   const notes = new Set<string>();
   const live = createLive({ wall: () => Date.now() });
   let ids = 0;
@@ -104,6 +107,7 @@ export async function startHarness(
     record: (outcome) => {
       outcomes.push(outcome);
       metrics.observe(outcome);
+      for (const listener of onOutcome) listener(outcome);
       live.ended(outcome);
       deps.memory.observeOutcome(outcome, Date.now());
       for (const wake of waiting.splice(0)) wake();
@@ -131,6 +135,7 @@ export async function startHarness(
     begun,
     outcomes,
     bugs,
+    onOutcome,
     notes,
     mlx,
     lmstudio,

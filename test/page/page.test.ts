@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import { prose } from '../fixture/words.ts';
 import { chromiumIsMissing, openChromium } from './chromium.ts';
 import { workingDay } from './past.ts';
 import { openStage, type Stage } from './stage.ts';
@@ -43,7 +44,7 @@ on('an empty page says how to connect Claude Code, and fills without a reload', 
   assert.equal(await text(page, '#live-none'), 'Nothing is running.');
   assert.doesNotMatch(await text(page, '#figures'), /0\s%/, 'what is not known is no zero');
   await page.getByText('No backend told of its cache in this period.').waitFor();
-  await picture(page, 'empty');
+  await picture(page, 'empty', 1100);
 
   stage.mlx.next(stage.mlx.says({ text: 'It is cold.', promptTokens: 900, cachedTokens: 100 }));
   await (await stage.ask({ text: 'Why is the kettle cold?' })).text();
@@ -82,13 +83,13 @@ on(
     assert.equal(await text(page, '#live-count'), '2');
     await rows(page).nth(24).waitFor();
     await page.locator('#ttft-chart canvas').waitFor();
-    await picture(page, 'busy-light');
+    await picture(page, 'busy-light', 1500);
     await page.emulateMedia({ colorScheme: 'dark' });
     await picture(page, 'busy-dark');
     await page.emulateMedia({ colorScheme: 'light' });
     await page.setViewportSize({ width: 400, height: 860 });
     await assertFits(page);
-    await picture(page, 'busy-400px');
+    await picture(page, 'busy-400px', 2300);
 
     hold.resolve();
     await Promise.all(replies.map(async (reply) => (await reply).text()));
@@ -110,7 +111,7 @@ on(
     await card.waitFor({ timeout: 20_000 });
     assert.match(await card.innerText(), /lmstudio[\s\S]*down/);
     assert.match(await card.innerText(), /Start it with lms server start --port 1234/);
-    await picture(page, 'backend-down', 'screen');
+    await picture(page, 'backend-down');
 
     await stage.mlx.close();
     await stage.ask({ text: 'And why?' }).then((reply) => reply.text());
@@ -134,7 +135,7 @@ on(
       .waitFor();
     assert.equal(await text(page, '#daemon-state'), 'not reached');
     assert.equal(await rows(page).count(), 25, 'what was known stays');
-    await picture(page, 'daemon-gone', 'screen');
+    await picture(page, 'daemon-gone');
 
     await stage.start();
     await running(page);
@@ -181,10 +182,10 @@ on(
       assert.match(said, part);
     }
     assert.equal(await page.evaluate(() => document.activeElement?.closest('dialog')?.id), 'explanation');
-    await picture(page, 'explanation', 'screen');
+    await picture(page, 'explanation');
     await page.setViewportSize({ width: 400, height: 860 });
     await assertFits(page);
-    await picture(page, 'explanation-400px', 'screen');
+    await picture(page, 'explanation-400px');
     await page.setViewportSize({ width: 1280, height: 900 });
 
     await page.keyboard.press('Escape');
@@ -321,7 +322,7 @@ on(
     page.on('request', (request) => asked.push(request.url()));
     await page.locator('#token').waitFor();
     assert.equal(await rows(page).count(), 0);
-    await picture(page, 'token', 'screen');
+    await picture(page, 'token');
     await page.locator('#token').fill('the-wrong-token-here');
     await page.keyboard.press('Enter');
     await page.getByText('That is not its token.').waitFor();
@@ -341,18 +342,24 @@ on(
 );
 
 type Server = 'mlx' | 'lmstudio';
+/** Some 21,000 tokens, as Claude Code sends them before a first prompt. */
+const LONG = prose('page', 86_000);
 
 /** A request that is accepted and then computed until it is let go. */
 async function slow(
   stage: Stage,
   server: Server,
   prefill: Promise<void>,
-  words: string,
+  text: string,
 ): Promise<Promise<Response>> {
   const fake = stage[server];
   const asked = fake.posts.length;
   fake.next(fake.says({ text: 'Well.', prefill, promptTokens: 21_300, cachedTokens: 300 }));
-  const reply = stage.ask({ text: words, session: `a2f1c9d0-0000-4000-8000-00000000010${server.length}` });
+  const reply = stage.ask({
+    text,
+    system: LONG,
+    session: `a2f1c9d0-0000-4000-8000-00000000010${server.length}`,
+  });
   while (fake.posts.length === asked) await new Promise((resolve) => setTimeout(resolve, 5));
   return reply;
 }

@@ -2,6 +2,7 @@
 // wrong in between. The same numbers each time; only the hour is that of the run.
 
 import type { Outcome } from '../../router/outcome.ts';
+import { seeded } from '../fixture/words.ts';
 import { outcome } from '../store/sample.ts';
 
 const MINUTE_MS = 60_000;
@@ -11,7 +12,7 @@ const PROJECTS = ['/home/me/kettle', '/home/me/lamp-shade', '/home/me/kettle'];
 
 /** `count` requests over the last `hours`, the last of them some minutes old. */
 export function workingDay(nowMs: number, count = 220, hours = 22): readonly Outcome[] {
-  const random = numbers(7);
+  const random = seeded(7);
   const gapMs = (hours * 60 * MINUTE_MS) / count;
   return Array.from({ length: count }, (_, n) => {
     const startedAtMs = Math.round(nowMs - 4 * MINUTE_MS - (count - n) * gapMs + random() * gapMs);
@@ -57,7 +58,32 @@ function request(n: number, random: () => number): Outcome {
       predicted: predicted(isEdit ? 'lmstudio' : 'mlx-lm', (ttftMs * (0.8 + random() * 0.5)) / 1000),
     },
   });
-  return n % 31 === 17 ? gone(base) : n % 37 === 20 ? titled(base) : base;
+  const whole = {
+    ...base,
+    ...(cachedTokens > 0 ? saving(ttftMs) : n % 24 !== 0 && broke(n, promptTokens, ttftMs)),
+  };
+  return n % 31 === 17 ? gone(whole) : n % 37 === 20 ? titled(whole) : whole;
+}
+
+/** What the cache spared a warm request. */
+function saving(ttftMs: number): Pick<Outcome, 'saved'> {
+  const seconds = 30 - ttftMs / 1000;
+  return {
+    saved: { seconds, lowSeconds: seconds - 6, highSeconds: seconds + 6, basis: 'measured', coldSamples: 12 },
+  };
+}
+
+const BREAKS = [
+  ['tools-added', 'tools', 'tools were added: mcp__browser__open'],
+  ['system-changed', 'system', 'the system prompt changed 1,204 characters before its end'],
+  ['server-lost', 'server', 'the server had begun anew'],
+] as const;
+
+/** What a request in mid-session lost that found nothing cached. */
+function broke(n: number, lostTokens: number, ttftMs: number): Pick<Outcome, 'cacheBreak'> {
+  const [cause, segment, detail] = BREAKS[n % BREAKS.length] ?? BREAKS[0];
+  const lostSecondsBasis = n % 2 === 0 ? 'measured' : 'inferred';
+  return { cacheBreak: { cause, segment, detail, lostTokens, lostSeconds: ttftMs / 1100, lostSecondsBasis } };
 }
 
 function predicted(backend: string, ttftSeconds: number) {
@@ -100,16 +126,5 @@ function titled({ classification: _c, decision: _d, model: _m, ...rest }: Outcom
     durationMs: 2,
     ttftMs: 1,
     outputTokens: 9,
-  };
-}
-
-/** Mulberry32: enough for a picture, and the same each time. */
-function numbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
   };
 }

@@ -30,6 +30,8 @@ export type Asked = {
   readonly project?: string;
   readonly model?: string;
   readonly tools?: readonly object[];
+  /** What Claude Code sends in front of it. */
+  readonly system?: string;
 };
 
 export type StageOptions = {
@@ -79,7 +81,7 @@ export async function openStage({ past = [], token }: StageOptions = {}): Promis
 
 function post(url: string, asked: Asked, token?: string): Promise<Response> {
   const { text, session = 'a2f1c9d0-0000-4000-8000-000000000001', project = '/home/me/kettle' } = asked;
-  const { model = 'claude-anyclaude', tools = [] } = asked;
+  const { model = 'claude-anyclaude', tools = [], system = 'You help with code.' } = asked;
   return fetch(`${url}/v1/messages`, {
     method: 'POST',
     headers: {
@@ -89,7 +91,7 @@ function post(url: string, asked: Asked, token?: string): Promise<Response> {
       ...(token && { 'x-anyclaude-token': token }),
     },
     body: JSON.stringify({
-      ...{ model, max_tokens: 512, stream: true, tools },
+      ...{ model, max_tokens: 512, stream: true, tools, system },
       messages: [{ role: 'user', content: text }],
     }),
   });

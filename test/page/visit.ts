@@ -42,13 +42,17 @@ export async function visit(browser: Browser, url: string, look: BrowserContextO
   };
 }
 
-/** The whole page, or what can be seen of it. Returns once it is written; without a folder to write to it still draws. */
-export async function picture(page: Page, name: string, extent: 'page' | 'screen' = 'page'): Promise<void> {
+/**
+ * The page from its top down to `height`, as far as the window reaches where that is not given. Without a folder to
+ * write to it is drawn all the same.
+ */
+export async function picture(page: Page, name: string, height?: number): Promise<void> {
+  if (PICTURES) mkdirSync(PICTURES, { recursive: true });
+  const { width = 0 } = page.viewportSize() ?? {};
   const bytes = await page.screenshot({
-    fullPage: extent === 'page',
     animations: 'disabled',
+    ...(height !== undefined && { fullPage: true, clip: { x: 0, y: 0, width, height } }),
     ...(PICTURES && { path: join(PICTURES, `${name}.png`) }),
   });
-  if (PICTURES) mkdirSync(PICTURES, { recursive: true });
   assert.ok(bytes.length > 5_000, 'a picture of something');
 }
