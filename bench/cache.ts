@@ -87,7 +87,17 @@ async function withEngine(
 }
 
 function toTable(all: readonly CacheRow[]): string {
-  const head = ['server', 'normalising', 'request', 'prompt', 'reused', 'TTFT p50 ms', 'p95 ms', 'speed-up'];
+  const head = [
+    'server',
+    'normalising',
+    'request',
+    'n',
+    'prompt',
+    'reused',
+    'TTFT p50 ms',
+    'p95 ms',
+    'speed-up',
+  ];
   const lines = [head, ...all.map(line)];
   const widths = head.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
   return lines
@@ -105,6 +115,7 @@ function line(row: CacheRow): readonly string[] {
     row.server,
     row.normalising,
     row.request,
+    String(row.samples),
     row.promptTokens === null ? '–' : String(row.promptTokens),
     row.cachedTokens === null ? '–' : String(row.cachedTokens),
     String(row.ttftMedianMs),

@@ -50,15 +50,11 @@ export async function ask(way: Way, session: Session): Promise<Sample> {
 }
 
 /** What a proxy that only translates sends: every text, the billing block first. */
-function toNaiveChat({ system = [], tools = [], messages, ...rest }: RequestBody, model: string) {
+function toNaiveChat({ system = [], messages, ...rest }: RequestBody, model: string) {
   return {
     ...{ model, max_tokens: rest.max_tokens, temperature: 0, stream: true },
     stream_options: { include_usage: true },
     messages: [{ role: 'system', content: system.map((block) => block['text']).join('\n\n') }, ...messages],
-    tools: tools.map((tool) => ({
-      type: 'function',
-      function: { name: tool['name'], description: tool['description'], parameters: tool['input_schema'] },
-    })),
   };
 }
 

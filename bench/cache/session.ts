@@ -1,5 +1,6 @@
 // A session as Claude Code would send it, cut to a wanted size: a billing block that is another one in each session, a
 // moving cache marker, rules and git status in the first message. The words are made up.
+// It has no tools: a model that calls one would write no word to wait for. To a prompt cache they are text like any other.
 
 import { cached, type MessageBody, type RequestBody, reminder, text } from '../../test/fixture/body.ts';
 
@@ -19,8 +20,8 @@ export type Session = {
 };
 
 /** Of one line of the filler, on the tokenizers of the engines here; a hint and no more, for the server counts. */
-const TOKENS_PER_LINE = 8.4;
-const TOKENS_BESIDES = 250;
+const TOKENS_PER_LINE = 9;
+const TOKENS_BESIDES = 150;
 const MAX_TOKENS = 8;
 /** For the scripted model; any other reads it as a strange remark. */
 const ANSWER = '[[say]]It counts the lines.[[/say]]';
@@ -45,7 +46,6 @@ export function createSession({ project, session, tokens }: SessionOptions): Ses
       temperature: 0,
       stream: true,
       system: [text(billing(session)), cached(text(`You are a coding agent.\n\n${filler}`))],
-      tools: [READ],
       messages: messages.map((message, at) => (at === messages.length - 1 ? marked(message) : message)),
     }),
     goOn(answer) {
@@ -60,12 +60,6 @@ export function createSession({ project, session, tokens }: SessionOptions): Ses
 function billing(session: number): string {
   return `x-anthropic-billing-header: cc_version=2.1.330.${(0xabc + session).toString(16)}; cc_entrypoint=cli;`;
 }
-
-const READ = {
-  name: 'Read',
-  description: 'Reads a file from the disk and gives its lines.',
-  input_schema: { type: 'object', properties: { file_path: { type: 'string' } }, required: ['file_path'] },
-};
 
 function marked({ role, content }: MessageBody): MessageBody {
   if (typeof content === 'string') return { role, content };
