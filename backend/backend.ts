@@ -24,6 +24,13 @@ export type OpenRequest = {
   readonly requestedModel: string;
   /** Estimate, for the input_tokens of message_start and for the liveness budget. */
   readonly promptTokens: number;
+  /**
+   * Names the front of the prompt where it is long and the server is not believed to have it: another request with
+   * the same name is read before this one where that spares the work.
+   */
+  readonly coldPrefix?: string;
+  /** Names who it is for where that is not a main conversation: it is kept out of their slots where there are several. */
+  readonly sideOf?: string;
   /** Called when the gate has let the request through: from then on it is no longer `queued`. */
   readonly onAdmitted?: () => void;
 };
@@ -81,6 +88,8 @@ export type BackendStatus = {
   readonly supportsImages?: boolean;
   /** False where the next request has to load the model first. */
   readonly loaded?: boolean;
+  /** Prompts that the server keeps side by side, where it says so. */
+  readonly slots?: number;
   readonly checkedAtMs?: number;
   /** How long the last probe took. */
   readonly probeMs?: number;

@@ -76,7 +76,13 @@ async function llamaDetails(known: Known): Promise<BackendStatus> {
     ...(typeof version === 'string' && { version: version.slice(0, 100) }),
     ...(typeof vision === 'boolean' && { supportsImages: vision }),
     ...(typeof state === 'string' && { loaded: state === 'loaded' }),
+    ...slotsIn(props.fields),
   };
+}
+
+function slotsIn(props: Fields | undefined): Pick<BackendStatus, 'slots'> {
+  const slots = toCount(props?.['total_slots']);
+  return slots === undefined ? {} : { slots };
 }
 
 async function vllmDetails(known: Known): Promise<BackendStatus> {

@@ -12,6 +12,7 @@ import { BackendError, type Opened, type OpenRequest } from './backend.ts';
 import { Deadline } from './deadline.ts';
 import type { Gate } from './gate.ts';
 import { type Http, type HttpAnswer, type HttpRequest, readText } from './http.ts';
+import type { PrefixFlights } from './prefix-flights.ts';
 
 /** Silence allowed, in milliseconds. */
 export type Budgets = {
@@ -27,6 +28,8 @@ export type Line = {
   readonly http: Http;
   readonly gate?: Gate;
   readonly budgets: Budgets;
+  /** Set where two cold requests that begin alike had better not be sent at once. */
+  readonly flights?: PrefixFlights;
   /** True while the server is known to have no model in memory. */
   readonly mustLoad: () => boolean;
 };
@@ -42,6 +45,8 @@ type Answering = {
   readonly ask: Ask;
   readonly answer: HttpAnswer;
   readonly deadline: Deadline;
+  /** The prompt has been read. Calling it again does nothing. */
+  readonly land: () => void;
   /** Gives back what the request holds; calling it again does nothing. */
   readonly settle: () => void;
 };
@@ -53,18 +58,25 @@ const LEFTOVER_MS = 1_000;
 export async function openStream(ask: Ask, signal: AbortSignal): Promise<Opened> {
   const { line, request } = ask;
   const waitedFromMs = performance.now();
-  const release = (await line.gate?.acquire(signal)) ?? (() => {});
+  const { coldPrefix } = request;
+  const land =
+    line.flights && coldPrefix !== undefined ? await line.flights.enter(coldPrefix, signal) : () => {};
+  const release = await line.gate?.acquire(signal).catch((error) => {
+    land();
+    throw error;
+  });
   const queueMs = performance.now() - waitedFromMs;
   request.onAdmitted?.();
   const deadline = new Deadline(signal, (budgetMs) => stalled(line.http, budgetMs));
   const settle = (): void => {
     deadline.end();
-    release();
+    land();
+    release?.();
   };
   try {
     const answer = await accepted(ask, deadline);
     answer.body.once('close', settle);
-    return { items: relay({ ask, answer, deadline, settle }), queueMs };
+    return { items: relay({ ask, answer, deadline, land, settle }), queueMs };
   } catch (error) {
     settle();
     throw error;
@@ -84,7 +96,7 @@ export function isEventStream({ headers }: HttpAnswer): boolean {
   return headers['content-type']?.toLowerCase().startsWith('text/event-stream') ?? false;
 }
 
-async function* relay({ ask, answer, deadline, settle }: Answering): AsyncGenerator<StreamItem> {
+async function* relay({ ask, answer, deadline, land, settle }: Answering): AsyncGenerator<StreamItem> {
   const { line, request, translator } = ask;
   const reader = createSseReader();
   const chunks: AsyncIterator<Buffer> = answer.body.iterator({ destroyOnReturn: false });
@@ -97,6 +109,7 @@ async function* relay({ ask, answer, deadline, settle }: Answering): AsyncGenera
       deadline.rest();
       for (const step of stepsOf(done ? 'end' : reader.push(value), translator)) {
         if (step.items.some(isContent)) budgetMs = line.budgets.idleMs;
+        if (step.items.some(isRead)) land();
         mayEnd = step.done && !step.fault && !step.items.some(isOwnStop);
         yield* step.items;
         if (step.fault) throw failure(line.http, step.fault);
@@ -121,6 +134,11 @@ function* stepsOf(events: readonly SseEvent[] | 'end', translator: Translator): 
 /** The first content, or word that the model writes what is held back here. */
 function isContent(item: StreamItem): boolean {
   return item.type === 'content_block_start' || (item.type === 'alive' && item.generating === true);
+}
+
+/** The whole prompt has been computed. */
+function isRead(item: StreamItem): boolean {
+  return isContent(item) || (item.type === 'progress' && item.processed >= item.total);
 }
 
 /** A stop sequence was met here: the server knows nothing of it and would go on. */

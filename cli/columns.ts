@@ -7,6 +7,8 @@ export type Column<Row> = {
   readonly side: 'left' | 'right';
   /** The highest goes first; 0 stays whatever the width. */
   readonly dropOrder: number;
+  /** The same for every table, whatever its rows hold; without it, as wide as the widest cell. */
+  readonly width?: number;
   /** Without colour. */
   cell(row: Row, pen: Pen): string;
   paint?(row: Row, pen: Pen): Paint | undefined;
@@ -53,8 +55,9 @@ function fitted<Row>(
 }
 
 function widthsOf<Row>(columns: readonly Column<Row>[], rows: readonly Row[], pen: Pen): readonly number[] {
-  return columns.map(({ title, cell }) =>
-    rows.reduce((most, row) => Math.max(most, widthOf(cell(row, pen))), title.length),
+  return columns.map(
+    ({ title, cell, width }) =>
+      width ?? rows.reduce((most, row) => Math.max(most, widthOf(cell(row, pen))), title.length),
   );
 }
 

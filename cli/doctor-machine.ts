@@ -4,6 +4,7 @@ import type { Config } from '../daemon/config.ts';
 import { databasePath } from '../daemon/state.ts';
 import { openDatabase } from '../store/database.ts';
 import type { Check } from './doctor.ts';
+import { findMlxPython } from './mlx-python.ts';
 
 const LEAST_NODE = [22, 19] as const;
 
@@ -61,4 +62,14 @@ export async function checkDatabase(home: string): Promise<Check> {
   if (opened.why === 'missing')
     return { subject, verdict: 'ok', finding: 'will be created at the first start' };
   return { subject, verdict: 'fail', finding: opened.message };
+}
+
+/** Nothing to say where there is none: the server may run on another machine, or another way. */
+export async function checkServeMlx(config: Config): Promise<readonly Check[]> {
+  const found = await findMlxPython(config, process.env);
+  if (typeof found !== 'string') {
+    const finding = `mlx-lm ${found.mlxVersion}: anyclaude serve-mlx keeps its prompt cache over restarts`;
+    return [{ subject: 'MLX-LM', verdict: 'ok', finding }];
+  }
+  return config.serveMlx.python === undefined ? [] : [{ subject: 'MLX-LM', verdict: 'warn', finding: found }];
 }

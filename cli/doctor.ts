@@ -5,7 +5,7 @@ import { unreadVariables } from '../daemon/config-sources.ts';
 import { type DaemonState, daemonUrl, findDaemon } from '../daemon/state.ts';
 import { checkBackends } from './doctor-backends.ts';
 import { checkClient } from './doctor-client.ts';
-import { checkDatabase, checkHome, checkNode, checkPort } from './doctor-machine.ts';
+import { checkDatabase, checkHome, checkNode, checkPort, checkServeMlx } from './doctor-machine.ts';
 import { readSettledStatus } from './running.ts';
 import { EXIT, type ExitCode, print } from './terminal.ts';
 
@@ -54,6 +54,7 @@ async function checkMachine(config: Config, tell: Tell): Promise<void> {
   const state = home.verdict === 'fail' ? undefined : await findDaemon(config.home);
   tell(checkDaemon(state), ...(state ? [] : [await checkPort(config)]));
   tell(...(await checkBackends(config, state && (await readSettledStatus(state)))));
+  tell(...(await checkServeMlx(config)));
   tell(await checkDatabase(config.home));
   tell(...checkClient(daemonUrl(state ?? config), config, { env: process.env, cwd: process.cwd() }));
 }

@@ -83,6 +83,9 @@ command('stats', 'what happened: requests, cache, waiting, what was saved, by wh
   .option('--watch', 'drawn anew every 2 s, until Ctrl-C')
   .action(async (options) => ends(await (await import('./show-stats.ts')).showStats(options)));
 
+command('warm', 'prefill what the sessions of your projects begin with, on each of their backends')
+  .option('--json', 'as JSON')
+  .action(async (options) => ends(await (await import('./warm.ts')).warm(options)));
 command('export', 'every request that is still kept, for other programs')
   .option('--since <time>', 'such as 15m, 24h, 7d, today or a date', '24h')
   .option('--until <time>', 'the same forms; a day is taken to its end (now)')
@@ -96,6 +99,21 @@ command('explain', 'why a request went where it went, what was expected and what
   .action(async (request, options) =>
     ends(await (await import('./show-explain.ts')).showExplain(request, options)),
   );
+
+command('ps', 'what is in flight at this moment')
+  .option('--json', 'as JSON')
+  .action(async (options) => ends(await (await import('./show-live.ts')).showPs(options)));
+
+command('tail', 'a line a request, as it ends')
+  .option('-n, --lines <count>', 'how many of the last ones first', '10')
+  .option('-f, --follow', 'go on as requests end (as it does without this)')
+  .option('--no-follow', 'end after the last ones; works with the daemon stopped')
+  .option('--json', 'one JSON document a line')
+  .action(async (options) => ends(await (await import('./show-live.ts')).showTail(options)));
+
+command('top', 'backends, requests in flight and the newest ended ones, live; q quits').action(async () =>
+  ends(await (await import('./show-live.ts')).showTop()),
+);
 
 command('sessions', 'the coding sessions: turns, requests, waiting and cache of each')
   .option('--since <period>', 'such as 24h, 7d, today or a date', '7d')
@@ -118,6 +136,13 @@ withConfigFlags(command('run', 'start the daemon if needed, and Claude Code conn
   .argument('[claude arguments...]', 'after --, handed on to Claude Code as they are')
   .passThroughOptions()
   .action(async (args, options) => ends(await (await import('./run.ts')).run(args, options)));
+
+command('serve-mlx', 'start mlx_lm.server with its prompt cache kept on disk over restarts')
+  .argument('[server arguments...]', 'handed on to mlx_lm.server as they are')
+  .option('--config <file>', 'configuration file (config.json in the state folder)')
+  .allowUnknownOption()
+  .passThroughOptions()
+  .action(async (args, options) => ends(await (await import('./serve-mlx.ts')).serveMlx(args, options)));
 
 withConfigFlags(command('env', 'print the environment that connects Claude Code to the daemon'))
   .option('--json', 'as JSON')

@@ -1,9 +1,8 @@
 // Claude Code, connected to the daemon. Its terminal, its arguments and its exit code are its own.
 
-import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
 import { type ConfigFlags, readConfig } from '../daemon/config.ts';
 import { daemonUrl } from '../daemon/state.ts';
+import { runInPlace } from './child.ts';
 import { CLAUDE_MISSING, findClaude } from './claude-binary.ts';
 import { type ClaudeSettings, isSignedIn, readClaudeSettings } from './claude-settings.ts';
 import { clientArguments } from './client-arguments.ts';
@@ -30,7 +29,7 @@ export async function run(given: readonly string[], flags: ConfigFlags): Promise
   const client = clientEnvironment({ config, url, status, env, cwd, signedIn: isSignedIn(env, settings) });
   const { args, notes } = clientArguments(given, config, settings);
   for (const line of [...client.notes, ...notes, ...overriddenBy(settings, url)]) note(`anyclaude: ${line}`);
-  return launch(claude, args, { ...env, ...client.set });
+  return runInPlace(claude, args, { ...env, ...client.set });
 }
 
 /** Settings files win over the environment, so the daemon would wait in vain. */
@@ -41,22 +40,4 @@ export function overriddenBy(settings: readonly ClaudeSettings[], url: string): 
       ({ path }) =>
         `${path} sets ANTHROPIC_BASE_URL, so Claude Code will not use the daemon. Remove it there.`,
     );
-}
-
-function launch(claude: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<ExitCode> {
-  const child = spawn(claude, args, { stdio: 'inherit', env });
-  // A terminal sends Ctrl-C to the whole group: the child has it already, and this process waits for it.
-  const forwarded = (signal: NodeJS.Signals) => {
-    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, forwarded);
-  return new Promise((resolve) => {
-    child.once('error', (error) => {
-      note(`anyclaude: ${claude} could not be started: ${error.message}`);
-      resolve(EXIT.failure);
-    });
-    child.once('exit', (code, signal) =>
-      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
-    );
-  });
 }

@@ -32,6 +32,9 @@ export type Pen = {
   readonly arrow: string;
   readonly branch: string;
   readonly cut: string;
+  /** Parts of a bar. */
+  readonly full: string;
+  readonly empty: string;
   readonly unicode: boolean;
   readonly bold: Paint;
   readonly dim: Paint;
@@ -40,7 +43,17 @@ export type Pen = {
   readonly yellow: Paint;
 };
 
-const SIGNS = { unknown: '–', dot: '·', times: '×', minus: '−', arrow: '→', branch: '└', cut: '…' } as const;
+const SIGNS = {
+  unknown: '–',
+  dot: '·',
+  times: '×',
+  minus: '−',
+  arrow: '→',
+  branch: '└',
+  cut: '…',
+  full: '█',
+  empty: '░',
+} as const;
 const ASCII_SIGNS = {
   unknown: '-',
   dot: '|',
@@ -49,6 +62,8 @@ const ASCII_SIGNS = {
   arrow: '->',
   branch: '`',
   cut: '>',
+  full: '#',
+  empty: '.',
 } as const;
 
 export function penOf({ colour, unicode }: Screen): Pen {

@@ -1,6 +1,6 @@
 // The screen of `session`: what was asked, turn by turn, where it went and what was waited for.
 
-import type { SessionHistory, Stretch, Trouble } from '../store/session-history.ts';
+import type { HistoryBreak, SessionHistory, Stretch, Trouble } from '../store/session-history.ts';
 import { type Column, layOut } from './columns.ts';
 import { cutTo, type Pen, penOf, type Screen, safe, wrapped } from './screen.ts';
 import {
@@ -21,9 +21,9 @@ export function renderHistory(history: SessionHistory, screen: Screen): string {
   const { titles, lines } = layOut(columnsOf(history), stretches, screen, pen);
   const body = stretches.flatMap((stretch, at) => [
     lines[at] ?? '',
-    ...stretch.troubles.map((trouble) =>
-      pen.red(cutTo(`    ! ${troubleText(trouble, pen)}`, screen.columns, pen)),
-    ),
+    ...under(stretch, pen)
+      .map((text) => cutTo(`    ! ${text}`, screen.columns, pen))
+      .map(pen.red),
   ]);
   const prose = (lines: readonly string[]) => lines.flatMap((line) => wrapped(line, screen.columns, pen));
   return `${[
@@ -132,6 +132,26 @@ function tookCell({ startedMs, endedMs }: Stretch, pen: Pen): string {
   return endedMs === null ? pen.unknown : shownSpan(endedMs - startedMs, pen);
 }
 
+function under({ cacheBreaks, troubles }: Stretch, pen: Pen): readonly string[] {
+  return [
+    ...cacheBreaks.map((each) => breakText(each, pen)),
+    ...troubles.map((trouble) => troubleText(trouble, pen)),
+  ];
+}
+
+function breakText(
+  { requestId, cause, detail, lostTokens, lostMs, inferred }: HistoryBreak,
+  pen: Pen,
+): string {
+  const cost = [
+    ...(lostTokens === null ? [] : [`${shownTokens(lostTokens, pen)} tokens`]),
+    ...(lostMs === null ? [] : [orInferred(shownSpan(lostMs, pen), { inferred })]),
+  ];
+  const said = detail === null ? '' : `: ${safe(detail, pen)}`;
+  const lost = cost.length === 0 ? '' : `, lost ${cost.join(' and ')}`;
+  return `cache break, ${safe(cause, pen)}${said}${lost}  [${safe(requestId, pen)}]`;
+}
+
 function troubleText({ requestId, result, fault, message, afterMs }: Trouble, pen: Pen): string {
   const why = fault === null ? '' : ` (${safe(fault, pen)})`;
   const after = afterMs === null ? '' : ` after ${shownSpan(afterMs, pen)}`;
@@ -139,7 +159,8 @@ function troubleText({ requestId, result, fault, message, afterMs }: Trouble, pe
   return `${result}${why}${after}${said}  [${safe(requestId, pen)}]`;
 }
 
-function totalLines({ totals }: SessionHistory, pen: Pen): readonly string[] {
+function totalLines(history: SessionHistory, pen: Pen): readonly string[] {
+  const { totals } = history;
   const { turns, subagents, compactions, requests, sideRequests, running, toolCalls, switches, cache } =
     totals;
   const counts = [
@@ -155,13 +176,28 @@ function totalLines({ totals }: SessionHistory, pen: Pen): readonly string[] {
   const cached = orInferred(shownTokens(cache.requests === 0 ? null : cache.cachedTokens, pen), {
     inferred: cache.inferredRequests > 0,
   });
+  const prompt = shownTokens(cache.requests === 0 ? null : cache.promptTokens, pen);
+  const dot = ` ${pen.dot} `;
   return [
-    `Total: ${counts.join(` ${pen.dot} `)}`,
-    `Waited ${shownSpan(totals.waitedMs, pen)} for first tokens${apart} ${pen.dot} ${cached} of ${shownTokens(
-      cache.requests === 0 ? null : cache.promptTokens,
-      pen,
-    )} prompt tokens from the cache ${pen.dot} ${shownTokens(totals.outputTokens, pen)} tokens put out`,
+    `Total: ${counts.join(dot)}`,
+    [
+      `Waited ${shownSpan(totals.waitedMs, pen)} for first tokens${apart}`,
+      `${cached} of ${prompt} prompt tokens from the cache`,
+      `${shownTokens(totals.outputTokens, pen)} tokens put out`,
+    ].join(dot),
+    ...cacheLine(history, pen).map((parts) => parts.join(dot)),
   ];
+}
+
+function cacheLine({ stretches, totals }: SessionHistory, pen: Pen): readonly string[][] {
+  const { cacheBreaks, lostMs, savedMs } = totals;
+  const inferred = stretches.some((stretch) => stretch.cacheBreaks.some((each) => each.inferred));
+  const lost = orInferred(shownSpan(lostMs, pen), { inferred });
+  const parts = [
+    ...(savedMs === null ? [] : [`The cache saved an estimated ${shownSpan(savedMs, pen)}`]),
+    ...(cacheBreaks === 0 ? [] : [`${plural(cacheBreaks, 'cache break')} lost ${lost}`]),
+  ];
+  return parts.length === 0 ? [] : [parts];
 }
 
 function footnotes({ stretches }: SessionHistory, pen: Pen): readonly string[] {

@@ -59,6 +59,10 @@ const COLUMNS: readonly Column<SessionSummary>[] = [
       }),
   },
   {
+    ...{ title: 'BREAKS', side: 'right', dropOrder: 7 },
+    cell: ({ cacheBreaks }) => String(cacheBreaks),
+  },
+  {
     ...{ title: 'OUT', side: 'right', dropOrder: 6 },
     cell: ({ outputTokens }, pen) => shownTokens(outputTokens, pen),
   },

@@ -1,11 +1,11 @@
 // `anyclaude sessions` and `anyclaude session`: read from the file alone, so that they work with the daemon stopped.
 
+import { historyJson, sessionsJson } from '../store/session-document.ts';
 import { type SessionHistory, toHistory } from '../store/session-history.ts';
 import { findSession, listSessions, requestsOfSession, type SessionList } from '../store/sessions.ts';
 import { parseSince } from '../store/since.ts';
 import { type ReadIo, readStore } from './reading.ts';
 import type { Screen } from './screen.ts';
-import { historyJson, sessionsJson } from './session-json.ts';
 import { renderHistory } from './session-screen.ts';
 import { renderSessions } from './sessions-screen.ts';
 import { plural } from './shown.ts';

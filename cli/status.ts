@@ -28,7 +28,8 @@ function whyNone(home: string): string {
   return 'anyclaude is not running. Start it with: anyclaude start';
 }
 
-function describe({ url, version, pid, mode, uptimeS, draining, backends, notes }: StatusReport): string {
+function describe(report: StatusReport): string {
+  const { url, version, pid, mode, uptimeS, draining, backends, keeper, notes } = report;
   const state = draining ? 'stopping, requests still run' : `up ${duration(uptimeS)}`;
   const rows = [
     ['BACKEND', 'STATE', 'MODEL', 'WINDOW', 'IN FLIGHT', 'QUEUED', 'URL'],
@@ -41,6 +42,8 @@ function describe({ url, version, pid, mode, uptimeS, draining, backends, notes 
     `anyclaude ${version} at ${url}: ${state}, mode ${mode}, pid ${pid}`,
     '',
     table(rows),
+    '',
+    `In pauses: ${keeper.state}, ${keeper.detail}`,
     ...(errors.length + notes.length > 0 ? ['', ...errors, ...notes] : []),
   ].join('\n');
 }

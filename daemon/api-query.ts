@@ -1,16 +1,18 @@
 // The query of /api/…: every parameter known, each given once, each of a form that is allowed; else WireError 400 with
 // one sentence that says what may be asked.
 
+import { BREAK_CAUSES } from '../router/breaks.ts';
 import { CACHE_RESULTS } from '../router/cache.ts';
 import { DECISION_REASONS } from '../router/decision.ts';
 import { KINDS } from '../router/outcome.ts';
 import { type Cursor, type HistoryFilter, REQUEST_RESULTS } from '../store/history.ts';
 import type { SeriesRange } from '../store/series.ts';
+import type { SessionRange } from '../store/sessions.ts';
 import { parseSince } from '../store/since.ts';
 import { WireError } from '../wire/error.ts';
 
 const HISTORY_PARAMETERS = [
-  ...['since', 'until', 'backend', 'model', 'task', 'kind', 'result', 'cache', 'reason'],
+  ...['since', 'until', 'backend', 'model', 'task', 'kind', 'result', 'cache', 'reason', 'break'],
   ...['session', 'project', 'before', 'limit'],
 ];
 const DEFAULT_LIMIT = 50;
@@ -31,6 +33,7 @@ export function readHistoryFilter(search: URLSearchParams, nowMs: number): Histo
     result: oneOf(query, 'result', REQUEST_RESULTS),
     cache: oneOf(query, 'cache', CACHE_RESULTS),
     reason: oneOf(query, 'reason', DECISION_REASONS),
+    break: oneOf(query, 'break', ['any', ...BREAK_CAUSES] as const),
     session: query.get('session'),
     project: query.get('project'),
     before: cursorOf(query.get('before')),
@@ -46,6 +49,13 @@ export function readSeriesRange(search: URLSearchParams, nowMs: number): SeriesR
   const stepMs =
     STEPS_MS.find((step) => (untilMs - sinceMs) / step <= MOST_STEPS) ?? (untilMs - sinceMs) / MOST_STEPS;
   return { sinceMs: Math.floor(sinceMs / stepMs) * stepMs, untilMs, stepMs };
+}
+
+/** Sessions of the last so many, those since 7 days ago where nothing is said. */
+export function readSessionRange(search: URLSearchParams, nowMs: number): SessionRange {
+  const query = readQuery(search, ['since', 'limit']);
+  const sinceMs = momentOf(query, 'since', nowMs) ?? nowMs - 7 * DAY_MS;
+  return { sinceMs, limit: limitOf(query.get('limit')) };
 }
 
 /** The range of `stats`, since 24 h ago where nothing is said. */

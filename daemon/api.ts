@@ -2,8 +2,9 @@
 // programs and for the daemon's own page.
 
 import express, { type NextFunction, type Request, type Response, type Router } from 'express';
+import type { PriceTable } from '../store/prices.ts';
 import { WireError } from '../wire/error.ts';
-import { readHistoryFilter, readSeriesRange } from './api-query.ts';
+import { readHistoryFilter, readRange, readSeriesRange, readSessionRange } from './api-query.ts';
 import type { EventStreams } from './event-stream.ts';
 import type { Live } from './live.ts';
 import type { Question } from './question.ts';
@@ -15,9 +16,10 @@ export type ApiSources = {
   readonly events: EventStreams;
   readonly reader: Reader;
   readonly wall: () => number;
+  readonly prices?: PriceTable | undefined;
 };
 
-export function createApi({ live, events, reader, wall }: ApiSources): Router {
+export function createApi({ live, events, reader, wall, prices }: ApiSources): Router {
   const api = express.Router();
   /** `read` turns the query into a question to the record. */
   const answering =
@@ -42,6 +44,19 @@ export function createApi({ live, events, reader, wall }: ApiSources): Router {
   api.get(
     '/series',
     answering((search) => ({ about: 'series', range: readSeriesRange(search, wall()) })),
+  );
+  api.get(
+    '/stats',
+    answering((search) => ({
+      about: 'stats',
+      range: readRange(search, wall()),
+      nowMs: wall(),
+      ...(prices && { prices }),
+    })),
+  );
+  api.get(
+    '/sessions',
+    answering((search) => ({ about: 'sessions', range: readSessionRange(search, wall()), nowMs: wall() })),
   );
   return api;
 }

@@ -10,8 +10,10 @@ import type { Deps } from './deps.ts';
 import type { EventStreams } from './event-stream.ts';
 import { type GuardOptions, guard } from './guard.ts';
 import { handle } from './handle.ts';
+import type { Keeper } from './keeper/keeper.ts';
 import type { Metrics } from './metrics.ts';
 import { modelList } from './models.ts';
+import { createPage } from './page-files.ts';
 import type { Reader } from './reader.ts';
 import { replyToWireError } from './reply.ts';
 import { sendError, sendJson } from './sink.ts';
@@ -22,18 +24,14 @@ export type AppOptions = {
   readonly guard: GuardOptions;
   readonly metrics: Metrics;
   readonly status: () => StatusReport;
+  /** Prefills what the known projects begin with. */
+  readonly warm: Keeper['warm'];
   readonly events: EventStreams;
   readonly reader: Reader;
 };
 
-export function createApp({
-  deps,
-  guard: guardOptions,
-  metrics,
-  status,
-  events,
-  reader,
-}: AppOptions): Express {
+export function createApp(options: AppOptions): Express {
+  const { deps, guard: guardOptions, metrics, status, events, reader, warm } = options;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -68,16 +66,30 @@ export function createApp({
     response.setHeader('content-type', contentType);
     response.end(text);
   });
-  app.use('/api', createApi({ live: deps.live, events, reader, wall: deps.clock.wall }));
+  app.use(createPage());
+  app.post('/api/warm', (_request, response) => sendLines(response, warm()));
+  const { prices } = deps.config;
+  app.use('/api', createApi({ live: deps.live, events, reader, wall: deps.clock.wall, prices }));
   app.use((request) => {
     throw new WireError(
-      `anyclaude serves no ${request.method} on this path; it serves /v1/messages, /v1/messages/count_tokens, /v1/models, /healthz, /readyz, /status, /metrics and, for its own page, /api.`,
+      `anyclaude serves no ${request.method} on this path; it serves /v1/messages, /v1/messages/count_tokens, /v1/models, /healthz, /readyz, /status, /metrics and a page for people at /.`,
       404,
       'not_found_error',
     );
   });
   app.use(onError(deps));
   return app;
+}
+
+/** A line of JSON for each value, as soon as it is there: the whole may take minutes. */
+async function sendLines(response: Response, values: AsyncIterable<object>): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  response.flushHeaders();
+  for await (const value of values) {
+    if (response.destroyed) return;
+    response.write(`${JSON.stringify(value)}\n`);
+  }
+  response.end();
 }
 
 function received(request: Request): Received {

@@ -16,7 +16,8 @@ export const MODES = [
 const PERMISSION_MODES = ['acceptEdits', 'default', 'dontAsk', 'bypassPermissions'] as const;
 /** Words that mean something else where a backend's name may stand, e.g. in a route override. */
 const RESERVED_NAMES: readonly string[] = ['claude', 'daemon', 'analysis', 'edit', 'auto', 'task', 'shadow'];
-const MAX_BACKENDS = 8;
+/** Bounds the series of /metrics. */
+export const MAX_BACKENDS = 6;
 
 const whole = (from: number, to: number) => {
   const error = `a whole number from ${from} to ${to}`;
@@ -143,6 +144,18 @@ export const configSchema = group({
     .describe(
       'Model servers by name. What is left out of mlx-lm and lmstudio keeps its default; null removes one.',
     ),
+  catchUp: group({
+    enabled: flag()
+      .default(true)
+      .describe(
+        'Whether pauses are used to prefill what the other backend has missed, and what a server lost.',
+      ),
+    onBattery: flag().default(false).describe('Whether that is done on battery, too.'),
+    maxSeconds: whole(1, 3600).default(300).describe('Longest prefill of one pause, in seconds.'),
+    maxTokens: whole(1000, 2_000_000)
+      .default(200_000)
+      .describe('Longest conversation that is caught up with, in tokens.'),
+  }).prefault({}),
   claude: group({
     baseUrl: serverUrl().default('https://api.anthropic.com').describe('Where the Claude API is reached.'),
   }).prefault({}),
@@ -158,6 +171,23 @@ export const configSchema = group({
       .describe('Silence allowed before the first token; more is allowed for a prompt known to take longer.'),
     idleMs: whole(1000, 3_600_000).default(300_000).describe('Silence allowed within a stream.'),
     loadMs: whole(1000, 3_600_000).default(600_000).describe('How long a model may take to load.'),
+  }).prefault({}),
+  persistPrefixes: flag()
+    .default(true)
+    .describe(
+      "Whether the front of each project's prompt (system, tools, rules) is kept on disk, readable by you alone, so " +
+        'that it is warmed after a restart.',
+    ),
+  serveMlx: group({
+    python: text('the path of a Python that has mlx-lm')
+      .exactOptional()
+      .describe('Python that `serve-mlx` runs mlx_lm.server with; looked for on the PATH where absent.'),
+    keepBytes: whole(0, 1024 ** 4)
+      .default(8 * 1024 ** 3)
+      .describe('How much of the prompt cache `serve-mlx` keeps on disk; 0 keeps none.'),
+    saveEverySeconds: whole(1, 86_400)
+      .default(600)
+      .describe('How long `serve-mlx` waits at least from one save to the next; at its end it always saves.'),
   }).prefault({}),
   toolSearch: choice(['off', 'on'])
     .default('off')

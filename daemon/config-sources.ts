@@ -29,6 +29,7 @@ const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   LMSTUDIO_URL: ['backends', 'lmstudio', 'url'],
   LMSTUDIO_API_KEY: ['backends', 'lmstudio', 'apiKey'],
   LMSTUDIO_MODEL: ['backends', 'lmstudio', 'model'],
+  ANYCLAUDE_MLX_PYTHON: ['serveMlx', 'python'],
 };
 
 /** Read by the scripts of a clone. */

@@ -10,6 +10,7 @@ import type { Config } from './config.ts';
 import type { Clock } from './draft.ts';
 import type { Fleet } from './fleet.ts';
 import type { Prompts } from './keeper/prompts.ts';
+import type { Traffic } from './keeper/traffic.ts';
 import type { Live } from './live.ts';
 
 export type Deps = {
@@ -23,6 +24,8 @@ export type Deps = {
   readonly estimator: TokenEstimator;
   /** The conversations that go on, for what is done in their pauses. */
   readonly prompts: Prompts;
+  /** What is asked of the daemon right now. */
+  readonly traffic: Traffic;
   /** Aborts when the daemon has to stop before its streams have ended. */
   readonly stopping: AbortSignal;
   /** True from the first signal on: no new request is taken. */

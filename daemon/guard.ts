@@ -18,7 +18,7 @@ export function guard(request: IncomingMessage, options: GuardOptions): void {
   checkTarget(request);
   checkHost(request, options);
   checkOrigin(request, options);
-  checkToken(request, options.token);
+  if (!isPageFile(request)) checkToken(request, options.token);
   checkContentType(request);
 }
 
@@ -66,6 +66,15 @@ function checkOrigin(request: IncomingMessage, options: GuardOptions): void {
 
 function isOwnOrigin(origin: string, options: GuardOptions): boolean {
   return origin.startsWith('http://') && isAllowedHost(origin.slice('http://'.length), options);
+}
+
+/**
+ * The page's own files are the same for everyone, and a browser has to have them before a person can give it the token.
+ * What they then read, under /api, asks for it.
+ */
+function isPageFile({ method, url = '' }: IncomingMessage): boolean {
+  const path = url.split('?')[0] ?? '';
+  return method === 'GET' && (path === '/' || path.startsWith('/page/'));
 }
 
 function checkToken(request: IncomingMessage, token: string | undefined): void {

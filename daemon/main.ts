@@ -14,13 +14,16 @@ import type { Clock } from './draft.ts';
 import { createEventStreams } from './event-stream.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { drain, listen, portOf, urlOf } from './http-server.ts';
+import { openPauses, type PausesOptions } from './keeper/open.ts';
 import { createPrompts } from './keeper/prompts.ts';
+import { createTraffic } from './keeper/traffic.ts';
 import { type Learned, loadLearned } from './learned.ts';
 import { createLive } from './live.ts';
 import { createLog, type Logger, logOutcome } from './log.ts';
 import { createMembers } from './members.ts';
 import { openMetrics } from './metric-sources.ts';
 import type { Metrics } from './metrics.ts';
+import { createPersistence, noted } from './persistence.ts';
 import { createReader } from './reader.ts';
 import { startSchedule } from './schedule.ts';
 import { databasePath } from './state.ts';
@@ -32,6 +35,8 @@ export type DaemonOptions = {
   readonly version: string;
   /** Where log lines go; stdout where absent. */
   readonly logStream?: DestinationStream;
+  /** For tests and measurements: what a pause is, and what the machine runs on. */
+  readonly pauses?: Pick<PausesOptions, 'power' | 'settleMs'>;
 };
 
 export type RunningDaemon = {
@@ -59,9 +64,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     fleet,
     upkeep: daemon.upkeep,
     saveLearned: () => daemon.learned.save(daemon.recorder, clock.wall()),
+    memory: daemon.deps.memory,
+    persistence: daemon.persistence,
+    pauses: daemon.pauses,
     onError: (error) => log.warn({ err: error }, 'what the clock asked for failed'),
   });
-  void fleet.probeIdle();
+  restoreKept(daemon).catch((error: unknown) => {
+    log.warn({ err: error }, 'what was kept of the former day could not be restored');
+  });
   for (const sentence of classifierNotes()) log.warn(sentence);
   log.info({ url: urlOf(server), mode: config.mode, version: options.version }, 'listening');
 
@@ -70,6 +80,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     if (daemon.state.draining) return closed.promise;
     daemon.state.draining = true;
     daemon.events.close();
+    void daemon.pauses.stop();
     await drain(server, daemon.stopping, config.drainMs);
     await schedule.stop();
     await end(daemon);
@@ -81,8 +92,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 
 type Daemon = ReturnType<typeof assemble>;
 
+async function restoreKept({ fleet, persistence, pauses, deps }: Daemon): Promise<void> {
+  await fleet.probeIdle();
+  const { prefiller, power } = pauses;
+  await persistence.restore({ run: prefiller.run, know: deps.prompts.know, power });
+}
+
 /** Everything built and wired, nothing listening yet. */
-function assemble({ config, version, logStream }: DaemonOptions, learned: Learned) {
+function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOptions, learned: Learned) {
   const log = createLog(config.logLevel, logStream);
   const stopping = new AbortController();
   const state = { draining: false, startedAtMs: clock.wall(), notes: new Set<string>() };
@@ -101,6 +118,7 @@ function assemble({ config, version, logStream }: DaemonOptions, learned: Learne
   const { memory, estimator } = learned;
   const upkeep = openUpkeep({ config, recorder, log });
   const live = createLive(clock);
+  const persistence = createPersistence({ config, fleet, log, wall: clock.wall });
   const deps: Deps = {
     config,
     clock,
@@ -110,7 +128,8 @@ function assemble({ config, version, logStream }: DaemonOptions, learned: Learne
     memory,
     guardian: createGuardian(),
     estimator,
-    prompts: createPrompts(),
+    prompts: noted(createPrompts(), persistence),
+    traffic: createTraffic(),
     stopping: stopping.signal,
     draining: () => state.draining,
     live,
@@ -119,6 +138,7 @@ function assemble({ config, version, logStream }: DaemonOptions, learned: Learne
       recorder.end(outcome);
       metrics.observe(outcome);
       memory.observeOutcome(outcome, clock.wall());
+      pauses.served(outcome);
       live.ended(outcome);
       logOutcome(log, outcome);
     },
@@ -128,21 +148,25 @@ function assemble({ config, version, logStream }: DaemonOptions, learned: Learne
     },
     logError: (error, requestId) => log.error({ requestId, err: error }, 'a bug in anyclaude'),
   };
+  const pauses = openPauses({ deps, recorder, metrics, ...pauseOptions });
   const server = createServer();
   const events = createEventStreams({ live, status: () => statusOf(daemon) });
   const reader = createReader({ path: databasePath(config.home), wall: clock.wall });
-  const stored = { recorder, learned, upkeep, reader };
-  const daemon = { config, version, log, server, stopping, state, fleet, deps, events, ...stored };
+  const stored = { recorder, learned, upkeep, reader, persistence };
+  const daemon = { config, version, log, server, stopping, state, fleet, deps, events, pauses, ...stored };
   const guard = {
     allowedHosts: config.allowedHosts,
     port: () => portOf(server),
     ...(config.token && { token: config.token }),
   };
-  server.on('request', createApp({ deps, guard, metrics, status: () => statusOf(daemon), events, reader }));
+  const warm = () => pauses.keeper.warm();
+  const status = () => statusOf(daemon);
+  server.on('request', createApp({ deps, guard, metrics, status, events, reader, warm }));
   return daemon;
 }
 
-function statusOf({ config, version, server, state, recorder, fleet, deps }: Daemon): StatusReport {
+function statusOf(daemon: Daemon): StatusReport {
+  const { config, version, server, state, recorder, fleet, deps, pauses, persistence } = daemon;
   const { queued, dropped, lastError } = recorder.health;
   return {
     running: true,
@@ -154,16 +178,21 @@ function statusOf({ config, version, server, state, recorder, fleet, deps }: Dae
     draining: state.draining,
     backends: reportBackends(fleet, deps.memory),
     store: { queued, dropped, lastError: lastError ?? null },
+    keeper: pauses.keeper.status,
     notes: [
       ...state.notes,
       ...classifierNotes(),
       ...storeNotes(recorder.health),
+      ...persistence.problems,
       ...editNotes(fleet, deps.memory, clock.wall()),
     ],
   };
 }
 
-async function end({ log, fleet, deps, recorder, learned, reader }: Daemon): Promise<void> {
+async function end(daemon: Daemon): Promise<void> {
+  const { log, fleet, deps, recorder, learned, reader, pauses, persistence } = daemon;
+  await pauses.stop();
+  await persistence.close();
   await Promise.all([fleet.close(), deps.claude.close(), reader.close()]);
   await learned.save(recorder, clock.wall()).catch((error: unknown) => {
     log.warn({ err: error }, 'what was learned of tokens and speeds could not be kept');

@@ -43,6 +43,7 @@ export function createCatalogue(registry: Registry) {
     ...requestMetrics(counter, histogram),
     ...tokenMetrics(counter, histogram),
     ...backendMetrics(counter, histogram),
+    ...warmupMetrics(counter),
     overhead: histogram('overhead_seconds', 'Time the daemon took before it opened the backend.', {
       labelNames: [],
       buckets: OVERHEAD_BUCKETS_SECONDS,
@@ -154,6 +155,23 @@ function tokenMetrics(counter: NewCounter, histogram: NewHistogram) {
       'backend',
       'result',
     ]),
+  };
+}
+
+/** Prefills that no request asked for. */
+function warmupMetrics(counter: NewCounter) {
+  const labels = ['backend'] as const;
+  return {
+    warmups: counter('warmups_total', 'Prefills in pauses by how they ended.', [
+      'purpose',
+      'backend',
+      'result',
+    ]),
+    warmupTokens: counter('warmup_computed_tokens_total', 'Prompt tokens that they computed.', labels),
+    warmupSeconds: counter('warmup_seconds_total', 'Time that they took.', labels),
+    warmupUsed: counter('warmup_used_tokens_total', 'Of these tokens, found cached by a request.', labels),
+    warmupWasted: counter('warmup_wasted_tokens_total', 'Of these tokens, used by nobody.', labels),
+    warmupSaved: counter('warmup_saved_seconds_total', 'Time that requests waited less for it.', labels),
   };
 }
 

@@ -4,6 +4,7 @@
 import { BREAK_CAUSES } from '../router/breaks.ts';
 import { CACHE_RESULTS } from '../router/cache.ts';
 import { CLASSIFY_REASONS, DECISION_REASONS } from '../router/decision.ts';
+import { PURPOSES, WARMUP_RESULTS } from '../router/warmup.ts';
 import type { Catalogue } from './metric-catalogue.ts';
 
 const TASKS = ['analysis', 'edit'] as const;
@@ -40,10 +41,25 @@ export type LabelSources = { readonly backends: readonly string[]; readonly clau
 export function initialise(catalogue: Catalogue, sources: LabelSources): void {
   initialiseRoutes(catalogue, sources);
   for (const backend of [...sources.backends, sources.claudeBackend]) initialiseBackend(catalogue, backend);
-  for (const backend of sources.backends) initialisePrediction(catalogue, backend);
+  for (const backend of sources.backends) {
+    initialisePrediction(catalogue, backend);
+    catalogue.queueWait.zero({ backend });
+    for (const evidence of ['progress', 'inferred']) initialiseEvidence(catalogue, backend, evidence);
+  }
   initialiseDecisions(catalogue, sources);
+  for (const backend of sources.backends) initialiseWarmups(catalogue, backend);
   catalogue.overhead.zero({});
   catalogue.storeFlush.zero({});
+}
+
+function initialiseWarmups(catalogue: Catalogue, backend: string): void {
+  for (const purpose of PURPOSES) {
+    for (const result of WARMUP_RESULTS) catalogue.warmups.inc({ purpose, backend, result }, 0);
+  }
+  const { warmupTokens, warmupSeconds, warmupUsed, warmupWasted, warmupSaved } = catalogue;
+  for (const metric of [warmupTokens, warmupSeconds, warmupUsed, warmupWasted, warmupSaved]) {
+    metric.inc({ backend }, 0);
+  }
 }
 
 /** Nothing is predicted for the Claude API, and its prompts are passed on unread. */
@@ -79,7 +95,6 @@ function initialiseBackend(catalogue: Catalogue, backend: string): void {
   for (const code of [...CODES.map(String), 'other', 'none']) catalogue.responses.inc({ backend, code }, 0);
   for (const reason of DECISION_REASONS) catalogue.decisions.inc({ backend, reason }, 0);
   catalogue.outputTokens.inc({ backend }, 0);
-  catalogue.queueWait.zero({ backend });
   catalogue.uncachedPrompt.zero({ backend });
   initialiseCache(catalogue, backend);
 }
@@ -87,9 +102,12 @@ function initialiseBackend(catalogue: Catalogue, backend: string): void {
 /** Without evidence nothing but `unknown` can be said. With it a report of an empty prompt is unknown, too. */
 function initialiseCache(catalogue: Catalogue, backend: string): void {
   catalogue.cacheRequests.inc({ backend, result: 'unknown', evidence: 'none' }, 0);
-  for (const result of CACHE_RESULTS) {
-    for (const evidence of EVIDENCE) catalogue.cacheRequests.inc({ backend, result, evidence }, 0);
-  }
+  initialiseEvidence(catalogue, backend, 'reported');
+}
+
+/** The Claude API reports; only a local server's cache is read from its progress, or guessed. */
+function initialiseEvidence(catalogue: Catalogue, backend: string, evidence: string): void {
+  for (const result of CACHE_RESULTS) catalogue.cacheRequests.inc({ backend, result, evidence }, 0);
 }
 
 function initialiseDecisions(catalogue: Catalogue, { backends, claudeBackend }: LabelSources): void {

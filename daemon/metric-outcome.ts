@@ -21,6 +21,10 @@ export function observeOutcome(catalogue: Catalogue, outcome: Outcome, claudeBac
   observeRouting(catalogue, outcome);
   if (backend === 'daemon') return;
   observeBackend(catalogue, backend, outcome);
+  // The Claude API has no gate.
+  if (backend !== claudeBackend && outcome.queueMs !== undefined) {
+    catalogue.queueWait.observe({ backend }, outcome.queueMs / 1000);
+  }
   observeResponses(catalogue, outcome, claudeBackend);
   observeSpeed(catalogue, { route, backend }, outcome);
   observePrediction(catalogue, outcome);
@@ -43,8 +47,7 @@ function classificationLabels({ task, reason, probability }: Classification) {
 }
 
 function observeBackend(catalogue: Catalogue, backend: string, outcome: Outcome): void {
-  const { queueMs, outputTokens, toolCalls, invalidToolCalls, cache, ending } = outcome;
-  if (queueMs !== undefined) catalogue.queueWait.observe({ backend }, queueMs / 1000);
+  const { outputTokens, toolCalls, invalidToolCalls, cache, ending } = outcome;
   if (outputTokens !== undefined) catalogue.outputTokens.inc({ backend }, outputTokens);
   catalogue.toolCalls.inc({ backend, result: 'valid' }, toolCalls.length);
   catalogue.toolCalls.inc({ backend, result: 'invalid' }, invalidToolCalls);

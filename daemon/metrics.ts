@@ -3,10 +3,12 @@
 
 import { Counter, collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 import type { Outcome } from '../router/outcome.ts';
+import type { Warmup } from '../router/warmup.ts';
 import { createCatalogue, createRegistry } from './metric-catalogue.ts';
 import { initialise, type LabelSources } from './metric-labels.ts';
 import { observeOutcome } from './metric-outcome.ts';
 import { type Page, writePage } from './metric-page.ts';
+import { observeWarmup, observeWarmupUse } from './metric-warmup.ts';
 
 /** Read at each scrape. */
 export type BackendGauges = {
@@ -39,6 +41,10 @@ export type Metrics = {
   observe(outcome: Outcome): void;
   /** One transaction of the store took this long. */
   storeFlushed(durationMs: number): void;
+  /** A prefill in a pause has ended. */
+  warmedUp(warmup: Warmup): void;
+  /** It is known what a request had of one. */
+  warmupUsed(warmup: Warmup): void;
   /** OpenMetrics where the Accept header names it; the older text otherwise. */
   render(accept?: string): Promise<Page>;
 };
@@ -52,6 +58,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
   let watchesProcess = false;
   return {
     observe: (outcome) => observeOutcome(catalogue, outcome, options.claudeBackend),
+    warmedUp: (warmup) => observeWarmup(catalogue, warmup),
+    warmupUsed: (warmup) => observeWarmupUse(catalogue, warmup),
     storeFlushed: (durationMs) => catalogue.storeFlush.observe(durationMs / 1000),
     render(accept = '') {
       // From the first scrape on: the watch over the event loop wakes an idle process a hundred times a second.
@@ -68,6 +76,11 @@ function addProcessMetrics(registry: Registry): void {
   for (const name of ['handles', 'requests', 'resources']) {
     registry.removeSingleMetric(`anyclaude_nodejs_active_${name}_total`);
   }
+  // A hundred series that only V8's makers read: the heap as a whole and the lag of the event loop stay.
+  for (const space of ['total', 'used', 'available']) {
+    registry.removeSingleMetric(`anyclaude_nodejs_heap_space_size_${space}_bytes`);
+  }
+  registry.removeSingleMetric('anyclaude_nodejs_gc_duration_seconds');
 }
 
 /** What is unknown has no sample: it is not 0. */

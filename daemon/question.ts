@@ -4,14 +4,26 @@
 import type { Kysely } from 'kysely';
 import { explainedDocument } from '../store/explained.ts';
 import { type HistoryFilter, requestHistory } from '../store/history.ts';
+import type { PriceTable } from '../store/prices.ts';
+import { emptyReport, type StatsRange, statsReport } from '../store/report.ts';
 import { findRequest } from '../store/request.ts';
 import type { Schema } from '../store/schema.ts';
 import { requestSeries, type SeriesRange } from '../store/series.ts';
+import { sessionsDocument } from '../store/session-document.ts';
+import { listSessions, type SessionRange } from '../store/sessions.ts';
+import { statsDocument } from '../store/stats-document.ts';
 
 export type Question =
   | { readonly about: 'history'; readonly filter: HistoryFilter }
   | { readonly about: 'request'; readonly id: string }
-  | { readonly about: 'series'; readonly range: SeriesRange };
+  | { readonly about: 'series'; readonly range: SeriesRange }
+  | {
+      readonly about: 'stats';
+      readonly range: StatsRange;
+      readonly nowMs: number;
+      readonly prices?: PriceTable;
+    }
+  | { readonly about: 'sessions'; readonly range: SessionRange; readonly nowMs: number };
 
 /** Undefined where what was asked for does not exist. Rejects with the database's error. */
 export async function answerFrom(db: Kysely<Schema>, question: Question): Promise<object | undefined> {
@@ -26,6 +38,10 @@ export async function answerFrom(db: Kysely<Schema>, question: Question): Promis
     }
     case 'series':
       return { schema: 1, range: question.range, points: await requestSeries(db, question.range) };
+    case 'stats':
+      return statsDocument(await statsReport(db, question.range, 'route'), question.nowMs, question.prices);
+    case 'sessions':
+      return sessionsDocument(await listSessions(db, question.range), until(question));
     default:
       return question satisfies never;
   }
@@ -40,7 +56,15 @@ export function answerFromNothing(question: Question): object | undefined {
       return undefined;
     case 'series':
       return { schema: 1, range: question.range, points: [] };
+    case 'stats':
+      return statsDocument(emptyReport(question.range, 'route'), question.nowMs, question.prices);
+    case 'sessions':
+      return sessionsDocument({ sessions: [], more: 0, requestsWithoutSession: 0 }, until(question));
     default:
       return question satisfies never;
   }
+}
+
+function until({ range, nowMs }: { readonly range: SessionRange; readonly nowMs: number }) {
+  return { sinceMs: range.sinceMs, untilMs: nowMs };
 }

@@ -7,6 +7,7 @@ import type { Attempt, Ending } from '../router/outcome.ts';
 import type { StreamItem } from '../wire/frame.ts';
 import { promptOf } from './keeper/prompts.ts';
 import { type AttemptEnd, land, takeOff } from './lesson.ts';
+import { neighbours } from './neighbours.ts';
 import { openSink, type Pass, passHeaders } from './pass.ts';
 import type { Plan } from './plan.ts';
 import { recordedFailure } from './recorded.ts';
@@ -87,6 +88,7 @@ async function relay({ pass, plan, sink }: Run, { backend: name, model }: Target
       model,
       requestedModel: admitted.request.model,
       promptTokens: plan.promptTokens,
+      ...neighbours(pass, plan, name),
       onAdmitted: () => {
         draft.phase = 'before-first-token';
       },

@@ -6,6 +6,7 @@ import type { HeldPrompts } from '../router/warmth.ts';
 import type { RecorderHealth } from '../store/recorder.ts';
 import type { Config } from './config.ts';
 import type { Fleet } from './fleet.ts';
+import type { KeeperStatus } from './keeper/keeper.ts';
 
 export type BackendReport = {
   readonly name: string;
@@ -19,6 +20,8 @@ export type BackendReport = {
   readonly queued: number;
   readonly maxConcurrent: number;
   readonly lastError: string | null;
+  /** How its server is started, where the settings say so. */
+  readonly startCommand: string | null;
   /** What it is believed to have in its prompt cache; null where nothing is known to be. No server can be asked. */
   readonly warm: HeldPrompts | null;
 };
@@ -33,6 +36,8 @@ export type StatusReport = {
   readonly draining: boolean;
   readonly backends: readonly BackendReport[];
   readonly store: { readonly queued: number; readonly dropped: number; readonly lastError: string | null };
+  /** What is done while nobody waits. */
+  readonly keeper: KeeperStatus;
   /** What a person should know, a sentence each: a moved database, auto mode without its safety check … */
   readonly notes: readonly string[];
 };
@@ -52,6 +57,7 @@ export function reportBackends({ members, status }: Fleet, memory: Memory): read
       queued: gate.queued,
       maxConcurrent: config.maxConcurrent,
       lastError: known.lastError ?? null,
+      startCommand: config.startCommand ?? null,
       warm: known.state === 'down' ? null : (memory.held(name) ?? null),
     };
   });

@@ -59,6 +59,7 @@ const MAX_SEGMENTS = 4096;
 const FRONT_SEGMENTS = 2;
 const CONTINUED = 'This session is being continued from a previous conversation';
 const MARKER_WINDOW_CHARS = 400;
+const GIT_WINDOW_CHARS = 120;
 
 /** `before` saves work: what both prompts begin with is not read again. */
 export function markOf(prompt: Prompt, frontOf: (prompt: Prompt) => Front, before?: PromptMark): PromptMark {
@@ -92,7 +93,7 @@ export function findBreak(comparison: Comparison): PromptBreak | undefined {
   const { before, after, prompt } = comparison;
   const shared = sharedLength(before.hashes, after.hashes);
   if (shared === before.hashes.length || isGrown(before, prompt, shared)) return undefined;
-  if (shared < FRONT_SEGMENTS) return frontBreak(before, after);
+  if (shared < FRONT_SEGMENTS) return frontBreak(comparison);
   return historyBreak(comparison, shared);
 }
 
@@ -141,25 +142,43 @@ function isGrown({ hashes, tail }: PromptMark, { segments }: Prompt, shared: num
   return segment !== undefined && grewFrom(tail, hashes[shared - 1] ?? '', segment);
 }
 
-function frontBreak(before: PromptMark, after: PromptMark): PromptBreak {
+function frontBreak(comparison: Comparison): PromptBreak {
+  const { before, after } = comparison;
   const { cause, segment, words } = before.front.compareTo(after.front);
-  if (before.requestedModel === after.requestedModel) return { cause, segment, detail: words };
-  const models = `the client asks for the model ${after.requestedModel} in place of ${before.requestedModel}`;
-  return { cause: 'model-changed', segment, detail: `${models}; ${words}` };
+  const compacted = compaction(comparison);
+  const detail = [compacted, words].filter((clause) => clause !== undefined).join('; ');
+  if (before.requestedModel !== after.requestedModel) {
+    const models = `the client asks for the model ${after.requestedModel} in place of ${before.requestedModel}`;
+    return { cause: 'model-changed', segment, detail: `${models}; ${detail}` };
+  }
+  // Tools that a search had loaded in the history stand with the others once that history is gone.
+  const isOfCompaction = compacted !== undefined && cause === 'tools-added';
+  return { cause: isOfCompaction ? 'history-compacted' : cause, segment, detail };
 }
 
-function historyBreak({ before, after, summary }: Comparison, shared: number): PromptBreak {
-  const at = messageNumber(before, shared);
-  const isFewer = after.messages < before.messages;
-  const isNewSummary = after.summaryAt !== undefined && after.summaryAt >= shared;
-  if (isNewSummary || (summary === 'asked for' && isFewer)) {
-    const detail = `history compacted: ${plural(before.messages)} became ${after.messages}`;
-    return { cause: 'history-compacted', segment: 'messages', detail };
+function historyBreak(comparison: Comparison, shared: number): PromptBreak {
+  const { before, after, prompt } = comparison;
+  const compacted = compaction(comparison);
+  if (compacted !== undefined) {
+    return { cause: 'history-compacted', segment: 'messages', detail: compacted };
   }
-  const isCutBack = isFewer && shared >= after.hashes.length - 1;
+  const isCutBack = after.messages < before.messages && shared >= after.hashes.length - 1;
   const how = isCutBack ? 'history taken back to' : 'history rewritten at';
-  const detail = `${how} message ${at} of ${before.messages}`;
+  const at = messageNumber(before, shared);
+  const part = prompt.segments[shared]?.text.slice(0, GIT_WINDOW_CHARS).includes('gitStatus')
+    ? ' (the git status)'
+    : '';
+  const detail = `${how} message ${at} of ${before.messages}${part}`;
   return { cause: 'history-rewritten', segment: 'messages', detail };
+}
+
+/** In words; undefined where the history is no summary that the earlier prompt did not have. */
+function compaction({ before, after, summary }: Comparison): string | undefined {
+  const { summaryAt } = after;
+  const isNew = summaryAt !== undefined && !before.contents.includes(after.contents[summaryAt] ?? 0);
+  const isAskedFor = summary === 'asked for' && after.messages < before.messages;
+  if (!isNew && !isAskedFor) return undefined;
+  return `history compacted: ${plural(before.messages)} became ${after.messages}`;
 }
 
 /** From 1. The segment may be one beyond the last. */

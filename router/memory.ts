@@ -30,8 +30,10 @@ export type Knowledge = {
   queueSeconds(backend: BackendName, nowMs: number): number;
   /** Expected share of edits that fail there. */
   editFailureShare(backend: BackendName, when: When): number;
-  /** Share of what a backend has missed that it catches up with while the person reads, 0 to 1. */
-  catchUpShare(): number;
+  /** How much of that share is a guess: 1 before any of its edits was seen, towards 0 later. */
+  editDoubt(backend: BackendName): number;
+  /** Share of what the backend has missed that it catches up with while the person reads, 0 to 1. */
+  catchUpShare(backend: BackendName): number;
   readonly habits: Habits;
 };
 
@@ -55,6 +57,10 @@ export type Memory = Knowledge &
     observeOutcome(outcome: Outcome, nowMs: number): void;
     /** What its server is believed to have in its prompt cache; undefined where nothing is known to be. */
     held(backend: BackendName): HeldPrompts | undefined;
+    /** Another backend has read in a pause, from here to there, what it had missed of the conversation. */
+    caughtUp(turn: TurnName, read: { readonly fromTokens: number; readonly toTokens: number }): void;
+    /** What a prefill in a pause has to know of the backend's server. */
+    serverOf(backend: BackendName): Pick<ServerBelief, 'flavour' | 'epoch' | 'room'>;
     /** Why the backend should take no edits now, in one clause; undefined where it may. */
     editsFailing(backend: BackendName, turn: TurnName, nowMs: number): string | undefined;
     /** Most of its edits fail. */
@@ -120,6 +126,8 @@ export function createMemory(limits: MemoryLimits = LIMITS, saved?: unknown): Me
       for (const backend of brokenEdits(outcome)) recordOf(backend).count('failed', nowMs);
     },
     held: (backend) => servers.of(backend).held,
+    caughtUp: sessions.noteCatchUp,
+    serverOf: servers.of,
     editsFailing: (backend, turn, nowMs) => records.get(backend)?.failing(turnKey(turn), nowMs),
     editsBroken: (backend) => records.get(backend)?.isBroken ?? false,
     unsteady: (backend, nowMs) => servers.of(backend).unsteady(nowMs),
@@ -132,9 +140,9 @@ function noteSession(
   observation: Observation & { readonly turn: TurnName },
   nowMs: number,
 ): void {
-  const { turn, purpose, chain, cachedTokens = 0, promptTokens = tokensOf(chain) } = observation;
+  const { backend, turn, purpose, chain, cachedTokens = 0, promptTokens = tokensOf(chain) } = observation;
   if (purpose !== 'catch-up') sessions.noteEnd(turn, promptTokens, nowMs);
-  else sessions.noteCatchUp(turn, { fromTokens: cachedTokens, toTokens: promptTokens });
+  else sessions.noteCatchUp(turn, { backend, fromTokens: cachedTokens, toTokens: promptTokens });
 }
 
 type State = {
@@ -154,8 +162,9 @@ function knowledgeOf({ servers, sessions, habits, recordOf }: State): Knowledge 
       recordOf(backend).failureShare(
         when === 'now' ? priorFailures(backend, servers.of(backend)) : USUAL_FAILURES,
       ),
+    editDoubt: (backend) => recordOf(backend).doubt,
     habits,
-    catchUpShare: () => sessions.catchUpShare,
+    catchUpShare: sessions.catchUpShare,
   };
 }
 

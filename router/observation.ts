@@ -38,6 +38,8 @@ export type Observation = {
   readonly loadedModel?: boolean;
   /** `catch-up`: a prefill in a pause, for nobody's answer. Default `request`. */
   readonly purpose?: 'request' | 'catch-up';
+  /** A piece of a longer prompt: what comes next builds on it and takes its place. */
+  readonly isStep?: boolean;
   readonly turn?: TurnName;
   readonly task?: Task;
   /** Edit tools that the answer called. */

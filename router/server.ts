@@ -35,6 +35,8 @@ export type ServerBelief = {
   readonly epoch: number;
   readonly flavour: Flavour;
   readonly held: HeldPrompts | undefined;
+  /** See Warmth. */
+  room(protectedChains: readonly Chain[]): number;
   /** Seconds until a request that comes now would be begun with. */
   queueSeconds(nowMs: number): number;
   began(flight: Flight, nowMs: number): void;
@@ -115,6 +117,10 @@ class Belief implements ServerBelief {
 
   match(chain: Chain, nowMs: number): Match {
     return this.#warmth.match(chain, nowMs);
+  }
+
+  room(protectedChains: readonly Chain[]): number {
+    return this.#warmth.room(protectedChains);
   }
 
   // Prefills share one processor. An answer that is being written leaves room for others, but slows them down.
@@ -210,8 +216,8 @@ class Belief implements ServerBelief {
     const held = Math.min(promptTokens, Math.round(match.tokens));
     if (held < promptTokens / 4) return undefined;
     const belief = posterior(ttftMs / 1000, match.warm, {
-      warm: this.speed.ttft({ uncached: promptTokens - held, cached: held }).seconds,
-      cold: this.speed.ttft({ uncached: promptTokens, cached: 0 }).seconds,
+      warm: this.speed.ttftSeconds(promptTokens - held, held),
+      cold: this.speed.ttftSeconds(promptTokens, 0),
     });
     if (belief >= SURE) return { cachedTokens: held };
     return belief <= 1 - SURE ? { cachedTokens: 0 } : undefined;
@@ -228,7 +234,7 @@ class Belief implements ServerBelief {
       this.speed.learnTtft({ uncached: promptTokens - cached, cached }, ttftMs / 1000);
     } else if (this.match(observation.chain, nowMs).tokens === 0) {
       const cold = { uncached: promptTokens, cached: 0 };
-      const isTooFast = ttftMs / 1000 < SURPRISINGLY_FAST * this.speed.ttft(cold).seconds;
+      const isTooFast = ttftMs / 1000 < SURPRISINGLY_FAST * this.speed.ttftSeconds(promptTokens, 0);
       if (this.speed.samples < INFERRED_AFTER || !isTooFast) this.speed.learnTtft(cold, ttftMs / 1000);
     }
   }

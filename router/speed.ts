@@ -16,11 +16,19 @@ export type Work = {
   /** Prompt tokens that are in the cache. */
   readonly cached: number;
 };
-export type Forecast = { readonly seconds: number; readonly sigma: number };
+export type Forecast = {
+  readonly seconds: number;
+  /** Standard deviation of one wait. */
+  readonly sigma: number;
+  /** Of it, what more reports would take away: requests differ anyway. */
+  readonly doubt: number;
+};
 
 export type Speed = {
   /** From the moment the backend has the request to its first token. */
   ttft(work: Work): Forecast;
+  /** The seconds of `ttft` alone, which is what most who ask want, and cheaper. */
+  ttftSeconds(uncached: number, cached: number): number;
   decodeSeconds(tokens: number): number;
   learnTtft(work: Work, seconds: number): void;
   learnDecode(tokens: number, seconds: number): void;
@@ -76,25 +84,27 @@ export function createSpeed(saved?: unknown): Speed {
   let surprises = 0;
   const coldSpread = createColdSpread(restored?.cold);
 
+  // Spelled out, for it is asked some twenty times a decision.
+  function ttftSeconds(uncached: number, cached: number): number {
+    const [fixed = 0, computed = 0, copied = 0, lookedBack = 0] = weights;
+    const behind = lookBack(uncached, cached);
+    return Math.max(0.001, fixed + computed * uncached + copied * cached + lookedBack * behind);
+  }
+
   function ttft(work: Work): Forecast {
-    const features = featuresOf(work);
-    const seconds = Math.max(0.001, dot(features, weights));
-    const known = covariance;
-    return {
-      seconds,
-      // Most who ask want the seconds alone, and this is the dearer half.
-      get sigma() {
-        return Math.sqrt(quadratic(known, features) + (NOISE_SHARE * seconds) ** 2 + NOISE_S ** 2);
-      },
-    };
+    const seconds = ttftSeconds(work.uncached, work.cached);
+    const known = quadratic(covariance, featuresOf(work));
+    const noise = (NOISE_SHARE * seconds) ** 2 + NOISE_S ** 2;
+    return { seconds, sigma: Math.sqrt(known + noise), doubt: Math.sqrt(known) };
   }
 
   return {
     ttft,
+    ttftSeconds,
     decodeSeconds: (tokens) => tokens / Math.exp(decodeLogRate),
     learnTtft(work, seconds) {
       if (!isSample(work, seconds)) return;
-      coldSpread.learn(work, { seconds, foretold: ttft(work).seconds });
+      coldSpread.learn(work, { seconds, foretold: ttftSeconds(work.uncached, work.cached) });
       const features = featuresOf(work).map((feature) => feature / seconds);
       const spread = covariance.map((row) => dot(row, features));
       const variance = dot(spread, features) + NOISE_SHARE ** 2 + (NOISE_S / seconds) ** 2;
@@ -148,9 +158,9 @@ export function createSpeed(saved?: unknown): Speed {
 }
 
 /** The forecast's own sigma holds the spread that is taken for granted: the one that was seen comes in its place. */
-function coldForecast({ seconds, sigma }: Forecast, share: number): Forecast {
+function coldForecast({ seconds, sigma, doubt }: Forecast, share: number): Forecast {
   const variance = sigma ** 2 + (share ** 2 - NOISE_SHARE ** 2) * seconds ** 2;
-  return { seconds, sigma: Math.sqrt(Math.max(NOISE_S ** 2, variance)) };
+  return { seconds, sigma: Math.sqrt(Math.max(NOISE_S ** 2, variance)), doubt };
 }
 
 /** Nobody computes a prompt in less than a millisecond: what says so was measured wrong. */
@@ -161,7 +171,11 @@ function isSample({ uncached, cached }: Work, seconds: number): boolean {
 }
 
 function featuresOf({ uncached, cached }: Work): readonly number[] {
-  return [1, uncached, cached, (uncached * (cached + uncached / 2)) / LOOK_BACK];
+  return [1, uncached, cached, lookBack(uncached, cached)];
+}
+
+function lookBack(uncached: number, cached: number): number {
+  return (uncached * (cached + uncached / 2)) / LOOK_BACK;
 }
 
 function priorVariance(at: number): number {

@@ -36,6 +36,8 @@ export type Warmth = {
   observe(seen: Seen, nowMs: number): void;
   /** Undefined where nothing is known to be held. */
   readonly held: HeldPrompts | undefined;
+  /** Prompts that can be added before one of these is lost: conversations that someone may go on with. */
+  room(protectedChains: readonly Chain[]): number;
   /** The server is not the one it was: restarted, or with another model. */
   forget(): void;
   /** Counts up with every restart that was noticed. */
@@ -43,7 +45,10 @@ export type Warmth = {
   toJSON(): readonly Tally[];
 };
 
-export type Seen = Pick<Observation, 'chain' | 'ending' | 'cachedTokens' | 'outputTokens' | 'promptTokens'>;
+export type Seen = Pick<
+  Observation,
+  'chain' | 'ending' | 'cachedTokens' | 'outputTokens' | 'promptTokens' | 'isStep'
+>;
 export type Tally = { readonly kept: number; readonly lost: number };
 
 type Held = {
@@ -53,7 +58,11 @@ type Held = {
   /** The answer is in the cache, too: the next prompt of the conversation repeats it. */
   readonly answerTokens: number;
   readonly usedMs: number;
+  /** Part of a longer prompt that is computed piece by piece. */
+  readonly isStep: boolean;
 };
+
+type Holding = { readonly nowMs: number; readonly isStep: boolean };
 
 type Found = Match & {
   /** Of `tokens`: the prompt's own, and all of the answer that may be kept. */
@@ -75,6 +84,9 @@ const CAPACITY: Readonly<Record<Flavour, number>> = {
   claude: 64,
   other: 1,
 };
+
+/** Each step of a prefill leaves an entry of its own there. */
+const KEEPS_STEPS: ReadonlySet<Flavour> = new Set(['mlx-lm']);
 
 /** Idle time in milliseconds below which a belief belongs to the first, the second … of the tallies. */
 const IDLE_STEPS_MS = [5 * 60_000, 60 * 60_000, Number.POSITIVE_INFINITY] as const;
@@ -128,13 +140,12 @@ export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmt
     answerKept += ANSWER_GAIN * (kept - answerKept);
   }
 
-  function hold(chain: Chain, answerTokens: number, nowMs: number): void {
+  function hold(chain: Chain, answerTokens: number, { nowMs, isStep }: Holding): void {
     const hashes = chain.map(({ hash }) => hash);
     if (hashes.length === 0) return;
-    // A conversation that goes on takes the place of its own beginning.
-    const others = held.filter((one) => sharedLength(one.hashes, hashes) < one.hashes.length);
+    const others = held.filter((one) => !givesWay(one, hashes, flavour));
     const tokens = chain.map((link) => link.tokens);
-    held = [...others, { hashes, tokens, answerTokens, usedMs: nowMs }].slice(-capacity);
+    held = [...others, { hashes, tokens, answerTokens, usedMs: nowMs, isStep }].slice(-capacity);
   }
 
   function count(step: number, share: number): void {
@@ -165,7 +176,7 @@ export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmt
     get keepsLater() {
       return keptShare(0, 1);
     },
-    observe({ chain, ending, cachedTokens, promptTokens, outputTokens = 0 }, nowMs) {
+    observe({ chain, ending, cachedTokens, promptTokens, outputTokens = 0, isStep = false }, nowMs) {
       const found = find(chain, nowMs);
       const { tokens, step } = found;
       if (isCount(cachedTokens) && tokens >= TELLING_TOKENS) {
@@ -176,7 +187,11 @@ export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmt
         learnAnswer(found, cachedTokens / scale);
         if (isRestart(share)) forget();
       }
-      if (ending === 'completed') hold(chain, outputTokens, nowMs);
+      if (ending === 'completed') hold(chain, outputTokens, { nowMs, isStep });
+    },
+    room(protectedChains) {
+      const first = firstOf(held, protectedChains);
+      return first === undefined ? Number.POSITIVE_INFINITY : capacity - held.length + first;
     },
     get held() {
       return summaryOf(held);
@@ -201,6 +216,26 @@ function summaryOf(held: readonly Held[]): HeldPrompts | undefined {
     tokens: Math.round([...links.values()].reduce((sum, each) => sum + each, answers)),
     usedAtMs: Math.max(...held.map(({ usedMs }) => usedMs)),
   };
+}
+
+/**
+ * A conversation that goes on takes the place of its own beginning. Where prompts live in slots, the next step of one
+ * that is computed piece by piece does, too; mlx_lm.server keeps an entry of each.
+ */
+function givesWay({ hashes, isStep }: Held, next: readonly string[], flavour: Flavour): boolean {
+  const shared = sharedLength(hashes, next);
+  return shared === hashes.length || (isStep && shared > 0 && !KEEPS_STEPS.has(flavour));
+}
+
+/** The place in the row of the one that would be lost first; undefined where none of them is held. */
+function firstOf(held: readonly Held[], chains: readonly Chain[]): number | undefined {
+  const places = chains.flatMap((chain) => {
+    const hashes = chain.map(({ hash }) => hash);
+    const shared = held.map((one) => sharedLength(one.hashes, hashes));
+    const most = Math.max(0, ...shared);
+    return most === 0 ? [] : [shared.lastIndexOf(most)];
+  });
+  return places.length === 0 ? undefined : Math.min(...places);
 }
 
 /** Links that two prompts have in common. Each hash covers all before it, so halving finds the place. */

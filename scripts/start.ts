@@ -4,8 +4,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runStats } from '../cli/stats.ts';
 import { screenOf } from '../cli/screen.ts';
+import { runStats } from '../cli/stats.ts';
 import { type Config, readConfig } from '../daemon/config.ts';
 import {
   type DaemonState,

@@ -1,6 +1,7 @@
 // The history of requests, a page at a time, the newest first. What is not known is null.
 
 import { type Kysely, type SqlBool, sql } from 'kysely';
+import type { BreakCause, BreakSegment } from '../router/breaks.ts';
 import type { CacheResult } from '../router/cache.ts';
 import type { DecisionReason, Task } from '../router/decision.ts';
 import type { CacheReport, Kind } from '../router/outcome.ts';
@@ -26,7 +27,10 @@ export type HistoryFilter = {
   readonly result?: RequestResult | undefined;
   readonly cache?: CacheResult | undefined;
   readonly reason?: DecisionReason | undefined;
+  /** Requests that broke the cache: by this cause, or by any. */
+  readonly break?: BreakCause | 'any' | undefined;
   readonly session?: string | undefined;
+  /** A working directory, or its last part: what a person calls the project. */
   readonly project?: string | undefined;
   /** `next` of the page before. */
   readonly before?: Cursor | undefined;
@@ -61,6 +65,17 @@ export type HistoryRow = {
   readonly predictedTtftMs: number | null;
   readonly durationMs: number | null;
   readonly attempts: number | null;
+  /** The waiting that the cache spared: an estimate. */
+  readonly savedSeconds: number | null;
+  readonly break: {
+    readonly cause: BreakCause;
+    readonly segment: BreakSegment | null;
+    /** A clause for a person, without any text of the prompt. */
+    readonly detail: string | null;
+    readonly tokens: number | null;
+    readonly seconds: number | null;
+    readonly secondsBasis: 'measured' | 'inferred' | null;
+  } | null;
 };
 
 export type HistoryPage = {
@@ -78,7 +93,6 @@ const COLUMNS = {
   cache: 'cache_result',
   reason: 'decision_reason',
   session: 'session_id',
-  project: 'project',
 } as const satisfies Partial<Record<keyof HistoryFilter, keyof RequestsTable>>;
 
 export async function requestHistory(db: Kysely<Schema>, filter: HistoryFilter): Promise<HistoryPage> {
@@ -91,16 +105,27 @@ export async function requestHistory(db: Kysely<Schema>, filter: HistoryFilter):
   const shown = rows.slice(0, filter.limit);
   const last = rows.length > filter.limit ? shown.at(-1) : undefined;
   return {
-    rows: shown.map(({ id: _id, refusal, fault, ...row }) => ({ ...row, fault: fault ?? refusal })),
+    rows: shown.map(toRow),
     ...(last && { next: { startedMs: last.startedAtMs, id: last.id } }),
   };
 }
 
-function filtered(db: Kysely<Schema>, { sinceMs, untilMs, before, ...filter }: HistoryFilter) {
+function filtered(
+  db: Kysely<Schema>,
+  { sinceMs, untilMs, before, project, break: cause, ...filter }: HistoryFilter,
+) {
   let query = db.selectFrom('requests');
   if (sinceMs !== undefined) query = query.where('started_ms', '>=', sinceMs);
   if (untilMs !== undefined) query = query.where('started_ms', '<=', untilMs);
   if (before) query = query.where(sql<SqlBool>`(started_ms, id) < (${before.startedMs}, ${before.id})`);
+  if (cause === 'any') query = query.where('break_cause', 'is not', null);
+  else if (cause !== undefined) query = query.where('break_cause', '=', cause);
+  if (project !== undefined) {
+    const ending = `/${project}`;
+    query = query.where(
+      sql<SqlBool>`(project = ${project} or substr(project, -length(${ending})) = ${ending})`,
+    );
+  }
   for (const name of Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]) {
     const wanted = filter[name];
     if (wanted !== undefined) query = query.where(COLUMNS[name], '=', wanted);
@@ -134,4 +159,40 @@ const SHOWN = [
   'predicted_ttft_ms as predictedTtftMs',
   'duration_ms as durationMs',
   'attempts',
+  'saved_seconds as savedSeconds',
+  'break_cause',
+  'break_segment',
+  'break_detail',
+  'break_tokens',
+  'break_seconds',
+  'break_seconds_basis',
 ] as const;
+
+type BreakColumns = Pick<
+  RequestsTable,
+  | 'break_cause'
+  | 'break_segment'
+  | 'break_detail'
+  | 'break_tokens'
+  | 'break_seconds'
+  | 'break_seconds_basis'
+  | 'refusal'
+>;
+type Selected = Omit<HistoryRow, 'break'> & BreakColumns & { readonly id: number };
+
+function toRow(selected: Selected): HistoryRow {
+  const {
+    id: _id,
+    refusal,
+    fault,
+    break_cause: cause,
+    break_segment: segment,
+    break_detail: detail,
+    break_tokens: tokens,
+    break_seconds: seconds,
+    break_seconds_basis: secondsBasis,
+    ...row
+  } = selected;
+  const broke = cause === null ? null : { cause, segment, detail, tokens, seconds, secondsBasis };
+  return { ...row, fault: fault ?? refusal, break: broke };
+}

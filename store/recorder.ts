@@ -5,11 +5,13 @@
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { Outcome } from '../router/outcome.ts';
+import type { Warmup } from '../router/warmup.ts';
 import { StoreConnection } from './connection.ts';
 import type { DaemonIdentity } from './daemons.ts';
 import type { OpenResult, StoreDatabase } from './database.ts';
 import { type PendingRecord, type StartedRequest, toEnded, toRunning } from './row.ts';
 import type { Schema } from './schema.ts';
+import { toWarmupRow, type WarmupRow, writeWarmups } from './warmups.ts';
 import { isRefusedRow, writeRecords } from './write.ts';
 
 export type { StartedRequest } from './row.ts';
@@ -37,6 +39,8 @@ export type Recorder = {
    * database's error.
    */
   use<Result>(work: (db: Kysely<Schema>) => Promise<Result>): Promise<Result | undefined>;
+  /** Again with the same id once its use is known. */
+  warmup(warmup: Warmup): void;
   /** Resolves when the queue is empty or the store did not take it. Never rejects. */
   flush(): Promise<void>;
   /** Flushes, for `closeWithinMs` at most, and closes the database. Never rejects. */
@@ -68,6 +72,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
 /** A transaction of so many rows holds the event loop for about 2 ms. */
 const BATCH = 32;
 const FIRST_RETRY_MS = 50;
+const MOST_WARMUPS = 1000;
 const LAST_RETRY_MS = 1_000;
 
 class StoreRecorder implements Recorder {
@@ -76,6 +81,7 @@ class StoreRecorder implements Recorder {
   readonly #flushAfterMs: number;
   readonly #connection: StoreConnection;
   readonly #pending = new Map<string, PendingRecord>();
+  readonly #warmups = new Map<string, WarmupRow>();
   #timer: NodeJS.Timeout | undefined;
   #draining: Promise<void> | undefined;
   #failures = 0;
@@ -125,6 +131,12 @@ class StoreRecorder implements Recorder {
     return store === undefined ? undefined : work(store.db);
   }
 
+  warmup(warmup: Warmup): void {
+    if (this.#closed || this.#warmups.size >= MOST_WARMUPS) return;
+    this.#warmups.set(warmup.warmupId, toWarmupRow(warmup, this.#options.daemon.daemonId));
+    this.#schedule(this.#flushAfterMs);
+  }
+
   flush(): Promise<void> {
     this.#draining ??= this.#drain().finally(() => {
       this.#draining = undefined;
@@ -165,6 +177,7 @@ class StoreRecorder implements Recorder {
         if (isFull) await setImmediate();
         else if (this.#pending.size > 0) await delay(this.#flushAfterMs);
       }
+      await this.#writeWarmups(store);
       this.#failures = 0;
       this.#lastError = undefined;
     } catch (error) {
@@ -186,6 +199,19 @@ class StoreRecorder implements Recorder {
     }
     this.#options.onFlush?.(performance.now() - startedMs);
     for (const record of batch) this.#settle(record);
+  }
+
+  /** What the schema refuses is let go: it is about a prefill, not about a request. */
+  async #writeWarmups(store: StoreDatabase): Promise<void> {
+    while (this.#warmups.size > 0) {
+      const rows = [...this.#warmups.values()].slice(0, BATCH);
+      await writeWarmups(store.db, rows).catch((error: unknown) => {
+        if (!isRefusedRow(error)) throw error;
+      });
+      for (const row of rows) {
+        if (this.#warmups.get(row.warmup_id) === row) this.#warmups.delete(row.warmup_id);
+      }
+    }
   }
 
   /** One row that the schema refuses must not hold up the others for ever. */

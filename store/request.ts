@@ -13,6 +13,8 @@ export async function findRequest(db: Kysely<Schema>, asked: string): Promise<St
     back === undefined
       ? all.where('request_id', '=', asked)
       : all
+          // A row that is still running may be written before one that began earlier: ids do not tell the order.
+          .orderBy('started_ms', 'desc')
           .orderBy('id', 'desc')
           .limit(1)
           .offset(Math.max(0, Number(back) - 1));

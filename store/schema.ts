@@ -6,6 +6,7 @@ import type { CacheResult } from '../router/cache.ts';
 import type { ClassifyReason, DecisionReason, Task } from '../router/decision.ts';
 import type { CacheReport, Ending, Kind } from '../router/outcome.ts';
 import type { Saved } from '../router/savings.ts';
+import type { Purpose, WarmupResult, WarmupUse } from '../router/warmup.ts';
 import type { Phase } from '../wire/error.ts';
 
 export type RequestResult = Ending['result'] | 'running' | 'interrupted';
@@ -129,7 +130,35 @@ export type LearnedTable = {
   readonly updated_ms: number;
 };
 
+/** One prefill that no request asked for. */
+export type WarmupsTable = {
+  readonly id: Generated<number>;
+  readonly warmup_id: string;
+  readonly daemon_id: string;
+  readonly purpose: Purpose;
+  readonly backend: string;
+  readonly model: string | null;
+  readonly session_id: string | null;
+  readonly project: string | null;
+  readonly started_ms: number;
+  readonly ended_ms: number;
+  readonly result: WarmupResult;
+  readonly reason: string | null;
+  /** Requests that were sent. */
+  readonly steps: number;
+  readonly prompt_tokens: number | null;
+  readonly cached_tokens: number | null;
+  readonly computed_tokens: number | null;
+  readonly cost_ms: number;
+  readonly use: WarmupUse['result'] | null;
+  readonly used_request_id: string | null;
+  /** Of those that it computed. */
+  readonly used_tokens: number | null;
+  readonly saved_ms: number | null;
+};
+
 export type Schema = {
+  readonly warmups: WarmupsTable;
   readonly requests: RequestsTable;
   readonly attempts: AttemptsTable;
   readonly daemons: DaemonsTable;

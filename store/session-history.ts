@@ -37,6 +37,7 @@ export type Stretch = {
   readonly promptTokens: number | null;
   readonly cache: CacheSums;
   readonly outputTokens: number | null;
+  readonly cacheBreaks: readonly HistoryBreak[];
   readonly troubles: readonly Trouble[];
 };
 
@@ -46,6 +47,18 @@ export type CacheSums = {
   readonly cachedTokens: number;
   readonly requests: number;
   readonly inferredRequests: number;
+};
+
+/** What made the server compute again what it had known. */
+export type HistoryBreak = {
+  readonly requestId: string;
+  readonly cause: string;
+  /** A clause for a person; no word of a prompt. */
+  readonly detail: string | null;
+  readonly lostTokens: number | null;
+  readonly lostMs: number | null;
+  /** `lostMs` was derived from the speed that was seen, not measured on this request. */
+  readonly inferred: boolean;
 };
 
 /** A request that did not end well. */
@@ -71,6 +84,11 @@ export type SessionTotals = {
   readonly waitedBySubagentsMs: number;
   readonly cache: CacheSums;
   readonly outputTokens: number | null;
+  readonly cacheBreaks: number;
+  /** Of the breaks whose cost is known. */
+  readonly lostMs: number | null;
+  /** What the cache is estimated to have saved, where that is known. */
+  readonly savedMs: number | null;
 };
 
 export type SessionHistory = {
@@ -151,6 +169,7 @@ function stretchOf({ kind, requests }: Group): Stretch {
     promptTokens: requests.findLast(({ prompt_tokens }) => prompt_tokens !== null)?.prompt_tokens ?? null,
     cache: cacheSums(requests),
     outputTokens: sum(requests.map(({ output_tokens }) => output_tokens)),
+    cacheBreaks: requests.flatMap(breakOf),
     troubles: requests.filter(({ result }) => result !== 'completed' && result !== 'running').map(troubleOf),
   };
 }
@@ -169,6 +188,7 @@ function marked(stretches: readonly Stretch[]): readonly Stretch[] {
 }
 
 function totalsOf(requests: readonly SessionRequest[], stretches: readonly Stretch[]): SessionTotals {
+  const breaks = stretches.flatMap(({ cacheBreaks }) => cacheBreaks);
   const count = (kind: StretchKind) => stretches.filter((stretch) => stretch.kind === kind).length;
   const waitedIn = (isSubagent: (kind: StretchKind) => boolean) =>
     sum(stretches.filter(({ kind }) => isSubagent(kind)).map(({ waitedMs }) => waitedMs)) ?? 0;
@@ -185,6 +205,9 @@ function totalsOf(requests: readonly SessionRequest[], stretches: readonly Stret
     waitedBySubagentsMs: waitedIn((kind) => kind === 'subagent'),
     cache: cacheSums(requests),
     outputTokens: sum(stretches.map(({ outputTokens }) => outputTokens)),
+    cacheBreaks: breaks.length,
+    lostMs: sum(breaks.map(({ lostMs }) => lostMs)),
+    savedMs: toMs(sum(requests.map(({ saved_seconds }) => saved_seconds))),
   };
 }
 
@@ -213,6 +236,21 @@ function cacheSums(requests: readonly SessionRequest[]): CacheSums {
     requests: known.length,
     inferredRequests: known.filter(({ cache_evidence }) => cache_evidence === 'inferred').length,
   };
+}
+
+function breakOf(request: SessionRequest): readonly HistoryBreak[] {
+  const { request_id, break_cause, break_detail, break_tokens, break_seconds, break_seconds_basis } = request;
+  if (break_cause === null) return [];
+  return [
+    {
+      ...{ requestId: request_id, cause: break_cause, detail: break_detail, lostTokens: break_tokens },
+      ...{ lostMs: toMs(break_seconds), inferred: break_seconds_basis === 'inferred' },
+    },
+  ];
+}
+
+function toMs(seconds: number | null): number | null {
+  return seconds === null ? null : 1000 * seconds;
 }
 
 function troubleOf({ request_id, result, fault, refusal, message, duration_ms }: SessionRequest): Trouble {

@@ -26,6 +26,7 @@ export type SessionSummary = {
   /** To the first token, summed over the main conversation; a request that ended without one counts with all its time. */
   readonly waitedMs: number | null;
   readonly outputTokens: number | null;
+  readonly cacheBreaks: number;
   /** Busiest first; without those that the daemon answered itself. */
   readonly backends: readonly BackendShare[];
 };
@@ -144,6 +145,12 @@ const HISTORY_COLUMNS = [
   'duration_ms',
   'tool_calls',
   'message',
+  'break_cause',
+  'break_detail',
+  'break_tokens',
+  'break_seconds',
+  'break_seconds_basis',
+  'saved_seconds',
 ] as const satisfies readonly (keyof RequestsTable)[];
 
 export type SessionRequest = Pick<Selectable<RequestsTable>, (typeof HISTORY_COLUMNS)[number]>;
@@ -199,5 +206,6 @@ function figuresOf(eb: ExpressionBuilder<Schema, 'requests'>) {
     count().filterWhere('cache_evidence', '=', 'inferred').as('cacheInferredRequests'),
     eb.fn.sum<number | null>(sql`coalesce(ttft_ms, duration_ms)`).filterWhere(inMain).as('waitedMs'),
     eb.fn.sum<number | null>('output_tokens').filterWhere('backend', '<>', 'daemon').as('outputTokens'),
+    count().filterWhere('break_cause', 'is not', null).as('cacheBreaks'),
   ] as const;
 }

@@ -57,6 +57,7 @@ export async function keepUp(db: Kysely<Schema>, options: UpkeepOptions): Promis
       forgetNext(step, hourOf(nowMs - retention.rollupDays * DAY_MS)),
     ),
   };
+  await repeat(db, options, (step) => pruneWarmups(step, nowMs - retention.requestDays * DAY_MS));
   if (signal?.aborted !== true) await tidy(db, options);
   return done;
 }
@@ -124,6 +125,15 @@ async function pruneNext(db: Kysely<Schema>, cutoffMs: number): Promise<boolean>
     .execute();
   return next !== undefined;
 }
+
+/** Prefills that no request asked for go with the requests of their time. */
+async function pruneWarmups(db: Kysely<Schema>, cutoffMs: number): Promise<boolean> {
+  const old = db.selectFrom('warmups').select('id').where('started_ms', '<', cutoffMs).limit(WARMUPS_AT_ONCE);
+  const { numDeletedRows } = await db.deleteFrom('warmups').where('id', 'in', old).executeTakeFirstOrThrow();
+  return numDeletedRows > 0n;
+}
+
+const WARMUPS_AT_ONCE = 100;
 
 async function forgetNext(db: Kysely<Schema>, cutoffMs: number): Promise<boolean> {
   const oldest = await sql<{ hourMs: number }>`

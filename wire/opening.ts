@@ -2,7 +2,7 @@
 // git status, then what the person asked. A new session of the same project shares everything up to the git status,
 // and with a clean tree everything up to the person's words.
 
-import type { Message, TextPart, UserMessage } from './message.ts';
+import type { Conversation, Message, TextPart, UserMessage } from './message.ts';
 
 type UserPart = UserMessage['parts'][number];
 
@@ -49,12 +49,30 @@ export function arrangeOpening(messages: readonly Message[], gitStatus?: string)
   const ofThisTurn: UserPart[] = [];
   for (const part of first.parts) {
     const words = reminderWords(part);
-    if (words === undefined || OF_THIS_TURN.some((opening) => words.startsWith(opening)))
-      ofThisTurn.push(part);
-    else if (isGitStatus(words)) git.push(part);
-    else lasting.push(part);
+    if (isLasting(part)) lasting.push(part);
+    else if (words !== undefined && isGitStatus(words) && !isOfThisTurn(words)) git.push(part);
+    else ofThisTurn.push(part);
   }
   return [{ role: 'user', parts: [...lasting, ...git, ...ofThisTurn] }, ...rest];
+}
+
+/** What each new session of the project begins with: system prompt, tools, and the project's own rules. */
+export function projectFront(conversation: Conversation): Conversation {
+  const [first] = conversation.messages;
+  const parts = first?.role === 'user' ? first.parts : [];
+  const end = parts.findIndex((part) => !isLasting(part));
+  const lasting = end === -1 ? parts : parts.slice(0, end);
+  return { ...conversation, messages: lasting.length === 0 ? [] : [{ role: 'user', parts: lasting }] };
+}
+
+/** Neither a person's words, nor of one moment, nor of one commit. */
+function isLasting(part: UserPart): boolean {
+  const words = reminderWords(part);
+  return words !== undefined && !isGitStatus(words) && !isOfThisTurn(words);
+}
+
+function isOfThisTurn(words: string): boolean {
+  return OF_THIS_TURN.some((opening) => words.startsWith(opening));
 }
 
 function reminderWords(part: UserPart): string | undefined {

@@ -34,6 +34,8 @@ export type KeptPrompt = {
 
 export type Prompts = {
   keep(prompt: KeptPrompt): void;
+  /** What is known of a project from before this start; what was kept since knows better. */
+  know(prompt: KeptPrompt): void;
   /** Those that ended within the last hour, the newest first: one of each conversation. */
   active(nowMs: number): readonly KeptPrompt[];
   /** The newest main conversation of each project, the newest first. */
@@ -60,6 +62,10 @@ export function createPrompts(limits: PromptLimits = LIMITS): Prompts {
       if (prompt.kind === 'main') keep(projects, limits.projects, prompt.project ?? '', prompt);
       bound(conversations, limits.tokens);
       bound(projects, limits.tokens);
+    },
+    know(prompt) {
+      const project = prompt.project ?? '';
+      if (!projects.has(project)) keep(projects, limits.projects, project, prompt);
     },
     active: (nowMs) =>
       [...conversations.values()].filter(({ endedAtMs }) => nowMs - endedAtMs < ACTIVE_MS).reverse(),
@@ -94,7 +100,7 @@ export function promptOf(
     ...(project !== undefined && { project }),
     ...{ turnId: plan.turn.turnId, backend, model, kind, conversation, chain },
     promptTokens: Math.round(promptTokens === undefined ? tokensOf(chain) : promptTokens + outputTokens),
-    endsTurn: tally.stopReason === 'end_turn',
+    endsTurn: !GOES_ON.has(tally.stopReason ?? ''),
     endedAtMs: deps.clock.wall(),
   };
 }
@@ -112,3 +118,5 @@ function answered(
 }
 
 const CHARS_PER_TOKEN = 4;
+/** After these the client comes back by itself. */
+const GOES_ON: ReadonlySet<string> = new Set(['tool_use', 'pause_turn']);

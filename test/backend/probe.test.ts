@@ -170,6 +170,7 @@ test('llama.cpp tells the window of one slot, and is never asked for its slots',
     contextWindow: 32_768,
     contextWindowSource: 'server',
     supportsImages: false,
+    slots: 1,
   });
   assert.deepEqual(paths.toSorted(), ['/health', '/props', '/v1/models']);
 });

@@ -21,6 +21,7 @@ const backend = (name: string, known: Partial<BackendReport> = {}): BackendRepor
     queued: 0,
     maxConcurrent: 2,
     lastError: null,
+    startCommand: null,
     warm: null,
   },
   ...known,
@@ -38,6 +39,7 @@ const status = (backends: readonly BackendReport[], mode: StatusReport['mode'] =
     backends,
   },
   ...{ store: { queued: 0, dropped: 0, lastError: null }, notes: [] },
+  keeper: { state: 'idle', detail: 'nothing was missing so far' },
 });
 
 const both = [backend('mlx-lm'), backend('lmstudio', { contextWindow: 65_536 })];

@@ -16,6 +16,7 @@ const stays: Cost = {
     parts,
     ttftSeconds: 1.2,
     sigma: 0.2,
+    preferenceSigma: 0,
     matchedTokens: 17_000,
     warm: 0.97,
   },
@@ -115,6 +116,8 @@ test('the newest request is -1, the one before it -2, and a missing one is said 
   const path = await recorded(t, [outcome('r-1'), outcome('r-2')]);
   assert.match((await explain(path, '-1')).stdout, /^r-2 /);
   assert.match((await explain(path, '-2')).stdout, /^r-1 /);
+  const swapped = await recorded(t, [outcome('later', { startedAtMs: NOW_MS + 1 }), outcome('earlier')]);
+  assert.match((await explain(swapped, '-1')).stdout, /^later /);
   const missing = await explain(path, '-3');
   assert.deepEqual([missing.exitCode, missing.stdout], [1, '']);
   assert.match(missing.stderr, /No request "-3" has been recorded/);

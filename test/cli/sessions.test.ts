@@ -7,6 +7,7 @@ import { toEnded, toRunning } from '../../store/row.ts';
 import { writeRecords } from '../../store/write.ts';
 import { OTHER_SESSION_ID, SESSION_ID, writeCodingSessions } from '../store/coding-session.ts';
 import { NOW_MS, openedStore, outcome, temporaryFolder } from '../store/sample.ts';
+import { assertDocumented } from './documented.ts';
 
 const WIDE: Screen = { columns: 160, colour: false, unicode: true };
 
@@ -43,10 +44,10 @@ test('sessions shows each with what was waited for and cached, the one used last
   const { exitCode, stdout, stderr } = await sessions({ path: await recorded(t) });
   assert.equal(exitCode, 0);
   const [titles, first, second] = stdout.split('\n').map((line) => line.replace(/ +/g, ' '));
-  assert.equal(titles, 'SESSION LAST PROJECT TURNS REQS FAILED AGENTS WAITED HIT% OUT BACKENDS');
+  assert.equal(titles, 'SESSION LAST PROJECT TURNS REQS FAILED AGENTS WAITED HIT% BREAKS OUT BACKENDS');
   // Told or inferred of 6 requests, 3 of them warm; 31.2 + 0.6 + 0.5 + 12 + 0.9 + 2 s, and 5 s without a token.
-  assert.match(first ?? '', /^5e551011-0 \S+ \S+ orchard 3 9 0 1 52\.2 s ~50 700 mlx-lm 6, lmstudio 2$/);
-  assert.match(second ?? '', /^5e551011-f \S+ \S+ sample 1 1 0 0 0\.5 s 100 100 mlx-lm 1$/);
+  assert.match(first ?? '', /^5e551011-0 \S+ \S+ orchard 3 9 0 1 52\.2 s ~50 1 700 mlx-lm 6, lmstudio 2$/);
+  assert.match(second ?? '', /^5e551011-f \S+ \S+ sample 1 1 0 0 0\.5 s 100 0 100 mlx-lm 1$/);
   assert.equal(stderr, '1 request of this period named no session.\n');
 });
 
@@ -65,10 +66,11 @@ test('session tells turn by turn where it went, how warm it was and what was wai
   const lines = stdout.split('\n').map((line) => line.trim().replace(/ +/g, ' '));
   const from = lines.indexOf('# TIME TASK BACKEND REASON REQS TOOLS TTFT s WAITED s PROMPT CACHED% OUT TOOK');
   assert.ok(from > 0, stdout);
-  const withoutTime = lines.slice(from + 1, from + 8).map((line) => line.replace(/\d\d:\d\d:\d\d /, ''));
+  const withoutTime = lines.slice(from + 1, from + 9).map((line) => line.replace(/\d\d:\d\d:\d\d /, ''));
   assert.deepEqual(withoutTime, [
     '1 analysis mlx-lm task 2 1 31.2 cold 31.8 20.0k 47 200 43.6 s',
     '2 edit mlx-lm → lmstudio task 3 2 0.50 warm 13.4 23.0k ~64 300 31.9 s',
+    '! cache break, tools-changed: Read was described anew, lost 20.0k tokens and ~11.0 s [e-2]',
     '└ agent a9f3c2d analysis mlx-lm task 1 0 8.00 cold 8.00 6000 0 100 10.0 s',
     'compaction → mlx-lm task 1 0 2.00 2.00 – – 100 2.5 s',
     '3 analysis mlx-lm task 1 0 – 5.00 – – – 5.0 s',
@@ -83,6 +85,7 @@ test('session tells turn by turn where it went, how warm it was and what was wai
     lineWith('Waited', stdout),
     'Waited 52.2 s for first tokens, subagents 8.0 s apart · ~60.0k of 110k prompt tokens from the cache · 700 tokens put out',
   );
+  assert.equal(lineWith('break lost', stdout), '1 cache break lost ~11.0 s');
 });
 
 test('a session is found by its id, by how that begins, and by its age', async (t) => {
@@ -146,7 +149,15 @@ test('--json of both has the keys of schema 1', async (t) => {
     'sessions',
   ]);
   assert.deepEqual(keysOf(list.sessions[0]), [
-    ...['backends', 'cacheHitRequests', 'cacheInferredRequests', 'cacheKnownRequests', 'cancelled', 'failed'],
+    ...[
+      'backends',
+      'cacheBreaks',
+      'cacheHitRequests',
+      'cacheInferredRequests',
+      'cacheKnownRequests',
+      'cancelled',
+      'failed',
+    ],
     ...[
       'lastAt',
       'outputTokens',
@@ -165,11 +176,14 @@ test('--json of both has the keys of schema 1', async (t) => {
     ...['endedAt', 'generatedAt', 'history', 'project', 'schema', 'session', 'startedAt', 'totals'],
   ]);
   assert.deepEqual([list.schema, one.schema], [1, 1]);
+  assertDocumented('sessions --json', list);
+  assertDocumented('session --json', one);
   assert.deepEqual(keysOf(one.history[0]), [
     ...[
       'agentId',
       'backends',
       'cache',
+      'cacheBreaks',
       'detail',
       'endedAt',
       'firstRequest',

@@ -40,7 +40,7 @@ async function record(path: string): Promise<void> {
     recorder.end(
       outcome(`req_${n}`, {
         startedAtMs: NOW_MS - (119 - n) * MINUTE_MS,
-        project: n < 60 ? 'kettle' : 'lamp',
+        project: n < 60 ? '/home/me/kettle' : '/home/me/100%_lamp',
         answeredBy: n % 3 === 0 ? 'lmstudio' : 'mlx-lm',
         ttftMs: isWarm ? 500 : 20_000,
         cache: { evidence: 'reported', promptTokens: 1000, cachedTokens: isWarm ? 900 : 0 },
@@ -86,6 +86,9 @@ test('each filter keeps what it names, and filters work together', async () => {
   assert.equal((await by('result=failed')).length, 12);
   assert.equal((await by('cache=miss')).length, 30);
   assert.equal((await by('project=kettle')).length, 60);
+  assert.equal((await by('project=/home/me/kettle')).length, 60);
+  assert.equal((await by('project=100%25_lamp')).length, 60);
+  assert.equal((await by('project=ettle')).length, 0);
   assert.equal((await by('project=kettle&backend=lmstudio&result=failed')).length, 2);
   assert.equal((await by('task=edit')).length, 0);
   assert.equal((await by('kind=main&task=analysis&session=session-1')).length, 120);

@@ -208,7 +208,7 @@ const WRONG: readonly (Sources & { readonly says: string | RegExp; readonly sour
     file: file({
       backends: Object.fromEntries('abcdefgh'.split('').map((name) => [name, { url: 'http://a' }])),
     }),
-    says: /^"backends" in .* but it must be at most 8 backends\.$/,
+    says: /^"backends" in .* but it must be at most 6 backends\.$/,
     source: 'file',
   },
   {

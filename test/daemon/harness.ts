@@ -11,6 +11,7 @@ import type { Deps } from '../../daemon/deps.ts';
 import { createEventStreams, type EventStreams } from '../../daemon/event-stream.ts';
 import { createFleet, type Member } from '../../daemon/fleet.ts';
 import { createPrompts } from '../../daemon/keeper/prompts.ts';
+import { createTraffic } from '../../daemon/keeper/traffic.ts';
 import { createLive } from '../../daemon/live.ts';
 import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
 import { createReader } from '../../daemon/reader.ts';
@@ -45,6 +46,8 @@ export type Harness = {
   readonly begun: StartedRequest[];
   readonly outcomes: Outcome[];
   readonly bugs: unknown[];
+  /** Called with each outcome, as the daemon calls who learns from it. */
+  readonly onOutcome: ((outcome: Outcome) => void)[];
   readonly notes: ReadonlySet<string>;
   readonly mlx: ScriptedBackend;
   readonly lmstudio: ScriptedBackend;
@@ -82,6 +85,7 @@ export async function startHarness(
   const harness = { draining: false, stopping: new AbortController() };
   const begun: StartedRequest[] = [];
   const bugs: unknown[] = [];
+  const onOutcome: ((outcome: Outcome) => void)[] = [];
   const notes = new Set<string>();
   const live = createLive({ wall: () => Date.now() });
   let ids = 0;
@@ -95,6 +99,7 @@ export async function startHarness(
     guardian: createGuardian(),
     estimator: createTokenEstimator(),
     prompts: createPrompts(),
+    traffic: createTraffic(),
     stopping: harness.stopping.signal,
     draining: () => harness.draining,
     live,
@@ -102,6 +107,7 @@ export async function startHarness(
     record: (outcome) => {
       outcomes.push(outcome);
       metrics.observe(outcome);
+      for (const listener of onOutcome) listener(outcome);
       live.ended(outcome);
       deps.memory.observeOutcome(outcome, Date.now());
       for (const wake of waiting.splice(0)) wake();
@@ -115,7 +121,10 @@ export async function startHarness(
   const status = () => ({ running: true, backends: reportBackends(fleet, deps.memory) }) as never;
   const reader = createReader({ path: databasePath, wall: () => Date.now() });
   const events = createEventStreams({ live, status, timing: { pingEveryMs: 20, statusEveryMs: 20 } });
-  server.on('request', createApp({ deps, guard, metrics, status, events, reader }));
+  server.on(
+    'request',
+    createApp({ deps, guard, metrics, status, events, reader, warm: async function* () {} }),
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(harness, {
     url: `http://127.0.0.1:${port()}`,
@@ -126,6 +135,7 @@ export async function startHarness(
     begun,
     outcomes,
     bugs,
+    onOutcome,
     notes,
     mlx,
     lmstudio,

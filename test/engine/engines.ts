@@ -76,6 +76,8 @@ export type LlamaOptions = {
   readonly parallel?: number;
   /** MiB for prompts that lost their slot; 0 makes a slot forget what it served before. Default 8192. */
   readonly cacheRam?: number;
+  /** Folder for the state of slots, ending in a slash; without it the server saves none. */
+  readonly slotSavePath?: string;
   readonly port?: number;
   readonly progress?: Progress;
 };
@@ -93,6 +95,7 @@ export async function startLlama(options: LlamaOptions = {}): Promise<Engine> {
     args: (port) => [
       'llama',
       ...['--model', smolLm2(python), '--alias', model, '--template', template, '--port', String(port)],
+      ...(options.slotSavePath === undefined ? [] : ['--slot-save-path', options.slotSavePath]),
       ...numbers({
         '--context': options.contextSize,
         '--parallel': options.parallel,

@@ -2,7 +2,7 @@
 
     python serve.py mlx   [mlx_lm.server options]
     python serve.py llama --model GGUF --alias NAME --template JINJA --port N --threads N
-                           [--context N --parallel N --cache-ram MIB]
+                           [--context N --parallel N --cache-ram MIB --slot-save-path DIR]
 
 The server runs in this very process: killing this process id kills the server. Standard input is a
 pipe whose other end the parent holds; when it closes, by whatever death of the parent, so does this.
@@ -49,6 +49,8 @@ def serve_llama(arguments):
     params.chat_template = Path(chosen.template).read_text()
     params.endpoint_metrics = True
     params.endpoint_slots = True
+    if chosen.slot_save_path:
+        params.slot_save_path = chosen.slot_save_path
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = chosen.threads
     server = xllamacpp.Server(params)
     print("listening on", server.listening_address, flush=True)
@@ -64,6 +66,7 @@ def llama_options(arguments):
     parser.add_argument("--context", type=int, default=8192)
     parser.add_argument("--parallel", type=int, default=1)
     parser.add_argument("--cache-ram", type=int, default=8192)
+    parser.add_argument("--slot-save-path")
     parser.add_argument("--threads", type=int, required=True)
     return parser.parse_args(arguments)
 

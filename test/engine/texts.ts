@@ -24,6 +24,9 @@ function read(pattern: string): string[] {
   return paths.sort().map((path) => readFileSync(join(packages, path), 'utf8'));
 }
 
+/** Translations into other scripts are in some files of code: they are no code. */
+const OTHER_SCRIPT = /[\u0370-\u1fff]/;
+
 /** Documentation without its code blocks, tables and lists of links. */
 function prose(): string[] {
   const pages = read('{undici,express,zod,commander,knip,fast-check,kysely,pino,better-sqlite3}/**/*.md');
@@ -31,7 +34,7 @@ function prose(): string[] {
     .map((page) =>
       page
         .replace(/```[\s\S]*?```/g, '')
-        .replace(/^(?:\||\s*[-*] \[|\[|<).*$/gm, '')
+        .replace(/^(?:\||\s*[-*+] \[|\[|<).*$/gm, '')
         .replace(/\n{3,}/g, '\n\n'),
     )
     .filter((page) => page.length > 2_000);
@@ -40,7 +43,7 @@ function prose(): string[] {
 function code(): string[] {
   return read(
     '{undici/lib/{api,core,dispatcher,handler,mock,util,web},express/lib,commander/lib,kysely/dist,zod/src/v4/core,pino/lib}/**/*.{js,ts}',
-  ).filter((file) => file.length > 2_000);
+  ).filter((file) => file.length > 2_000 && !OTHER_SCRIPT.test(file));
 }
 
 /** As a tool's definition is written into a prompt: one line, a name, a description, properties. */

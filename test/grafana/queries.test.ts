@@ -97,7 +97,7 @@ test('the dashboard finds jobs and instances to choose from', { skip }, async ()
 test('what the load did is what the figures say', { skip }, async () => {
   const one = async (expression: string) => (await figures(expression))[0]?.value;
   const count = (name: string, labels: string) => one(`sum(anyclaude_${name}{${labels}})`);
-  assert.equal(await count('requests_total', 'route="analysis",backend="mlx-lm",outcome="ok"'), 8);
+  assert.equal(await count('requests_total', 'route="analysis",backend="mlx-lm",outcome="ok"'), 12);
   assert.equal(await count('requests_total', 'route="edit",backend="lmstudio",outcome="ok"'), 4);
   assert.equal(await count('requests_total', 'outcome="client_abort"'), 2);
   assert.equal(await count('requests_total', 'route="passthrough",outcome="ok"'), 2);
@@ -109,7 +109,8 @@ test('what the load did is what the figures say', { skip }, async () => {
   assert.equal(await count('upstream_responses_total', 'code="503"'), 4);
   assert.equal(await count('stream_interruptions_total', 'side="client"'), 2);
   assert.equal(await count('prompt_cache_requests_total', 'backend="mlx-lm",result="partial"'), 2);
-  assert.equal(await count('store_rows_total', ''), 22);
+  assert.equal(await count('store_rows_total', ''), 26);
+  assert.equal(await count('cache_breaks_total', 'backend="mlx-lm",cause="tools-added"'), 2);
 });
 
 test('a first token leads to its request', { skip }, async () => {

@@ -57,6 +57,7 @@ test('the tarball holds what runs and nothing of the workshop', async () => {
   );
   const files = stdout.trim().split('\n');
   assert.ok(files.includes('package/dist/cli/main.js'));
+  assert.ok(files.includes('package/cli/serve-mlx.py'));
   assert.ok(files.includes('package/LICENSE'));
   assert.deepEqual(
     files.filter((file) => /\/(test|bench|scripts)\/|\.env|\.db$/.test(file)),
@@ -107,4 +108,21 @@ test('the installed package starts, migrates, answers, reports and stops', async
   for (const file of await readdir(join(folder, 'home'))) {
     assert.equal((await stat(join(folder, 'home', file))).mode & 0o077, 0, file);
   }
+});
+
+test('the installed serve-mlx hands the server over to a Python that has mlx-lm', async () => {
+  const python = join(folder, 'python');
+  await writeFile(
+    python,
+    '#!/bin/sh\ntest -f "$1" || exit 9\ntest "$2" = --which && echo \'{"mlx_lm": "0"}\' || echo "$@"\n',
+    {
+      mode: 0o700,
+    },
+  );
+  const own = { ...env, ANYCLAUDE_MLX_PYTHON: python };
+  const { stdout } = await run(process.execPath, [bin(), 'serve-mlx', '--model', 'm'], {
+    env: own,
+    cwd: folder,
+  });
+  assert.match(stdout, /cli\/serve-mlx\.py \S+mlx-cache \d+ 600 --model m --port \d+$/m);
 });

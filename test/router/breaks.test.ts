@@ -98,6 +98,16 @@ test('a history that is rewritten far behind an earlier summary is no second com
   );
 });
 
+test('a tool that the compaction moves back to the others is part of it', () => {
+  const summary = 'This session is being continued from a previous conversation. The kettle is full.';
+  const found = broken({}, { turns: [summary], tools: [tool('Read'), tool('WebFetch')] });
+  assert.equal(found?.cause, 'history-compacted');
+  assert.equal(found?.segment, 'tools');
+  assert.equal(found?.detail, 'history compacted: 3 messages became 1; tool list: +1 tool WebFetch');
+  const later = { turns: [summary, 'two'], tools: [tool('Read'), tool('WebFetch')] };
+  assert.equal(broken({ turns: [summary] }, later)?.cause, 'tools-added');
+});
+
 test('fewer messages after the client has asked for a summary are a compaction, whatever its words', () => {
   const [before, after] = [{ turns: TURNS }, { turns: ['In short: the kettle is full.'] }];
   assert.equal(broken(before, after)?.cause, 'history-rewritten');

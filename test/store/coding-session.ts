@@ -32,6 +32,13 @@ const EDIT: Partial<Outcome> = {
   classification: { task: 'edit', probability: 0.9, reason: 'edit-words' },
 };
 
+const BROKEN: Partial<Outcome> = {
+  cacheBreak: {
+    ...{ cause: 'tools-changed', segment: 'tools', detail: 'Read was described anew' },
+    ...{ lostTokens: 20_000, lostSeconds: 11, lostSecondsBasis: 'inferred' },
+  },
+};
+
 export const REQUESTS: readonly Outcome[] = [
   request('title', 0, { kind: 'title', answeredBy: 'daemon', cache: { evidence: 'none' } }),
   request('q-1', 1, { ttftMs: 31_200, durationMs: 33_000, cache: known([0, 18_000]), toolCalls: ['Read'] }),
@@ -41,7 +48,13 @@ export const REQUESTS: readonly Outcome[] = [
     ...{ kind: 'subagent', agentId: 'a9f3c2d1', turnId: 'turn-a' },
     ...{ ttftMs: 8_000, durationMs: 10_000, cache: known([0, 6_000]) },
   }),
-  request('e-2', 110, { ...EDIT, ttftMs: 12_000, durationMs: 15_000, cache: inferred([0, 22_000]) }),
+  request('e-2', 110, {
+    ...EDIT,
+    ttftMs: 12_000,
+    durationMs: 15_000,
+    cache: inferred([0, 22_000]),
+    ...BROKEN,
+  }),
   request('e-3', 130, {
     ...EDIT,
     ...{ ttftMs: 900, durationMs: 1_900, cache: inferred([22_000, 23_000]), toolCalls: ['Edit', 'Edit'] },

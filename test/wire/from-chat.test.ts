@@ -120,10 +120,30 @@ test('a backend that reports no cache leaves it unknown, and one that reports no
   assert.ok(!none.items.some((item) => item.type === 'usage'));
 });
 
-test('a cached count larger than the prompt is not believed', () => {
-  const usage = { ...USAGE, prompt_tokens_details: { cached_tokens: 9999 } };
-  const { items } = readChat(mlx([{ content: 'a' }], 'stop', data({ choices: [], usage }) + DONE));
-  assert.deepEqual(endOf(items).usage, { input_tokens: 1553, output_tokens: 26 });
+test('a cached count that cannot be is not believed, and told to be impossible', () => {
+  for (const cached_tokens of [9999, -1, 0.5, 'NaN', true]) {
+    const usage = { ...USAGE, prompt_tokens_details: { cached_tokens } };
+    const { items } = readChat(mlx([{ content: 'a' }], 'stop', data({ choices: [], usage }) + DONE));
+    assert.deepEqual(endOf(items).usage, { input_tokens: 1553, output_tokens: 26 });
+    const told = notesOf(items).at(-1);
+    assert.deepEqual(told, { type: 'usage', promptTokens: 1553, outputTokens: 26, impossibleCache: true });
+  }
+});
+
+test('a cached count that is not there is unknown, and no lie', () => {
+  for (const prompt_tokens_details of [null, {}, { cached_tokens: null }]) {
+    const usage = { ...USAGE, prompt_tokens_details };
+    const { items } = readChat(mlx([{ content: 'a' }], 'stop', data({ choices: [], usage }) + DONE));
+    assert.deepEqual(notesOf(items).at(-1), { type: 'usage', promptTokens: 1553, outputTokens: 26 });
+  }
+});
+
+test('the fingerprint that comes with the usage is noted, cut to 100 characters', () => {
+  const fingerprint = `0.32.2-${'x'.repeat(200)}`;
+  const last = data({ choices: [], usage: USAGE, system_fingerprint: fingerprint });
+  const { items } = readChat(mlx([{ content: 'a' }], 'stop', last + DONE));
+  const told = notesOf(items).at(-1);
+  assert.equal(told?.type === 'usage' && told.fingerprint, fingerprint.slice(0, 100));
 });
 
 test('llama.cpp tells its cache in timings and its prefill in prompt_progress', () => {

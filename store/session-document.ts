@@ -1,24 +1,30 @@
-// What `sessions --json` and `session --json` print, as docs/json.md tells. `schema` grows when a key changes its
+// What `sessions --json` and `session --json` print and /api/sessions answers, as docs/json.md tells. `schema` grows when a key changes its
 // meaning or goes; new keys may come. Units are in the keys, times are ISO 8601, null is "nobody told".
 
-import type { CacheSums, SessionHistory, Stretch } from '../store/session-history.ts';
-import type { SessionList, SessionSummary } from '../store/sessions.ts';
+import type { CacheSums, SessionHistory, Stretch } from './session-history.ts';
+import type { SessionList, SessionSummary } from './sessions.ts';
 
 const SCHEMA = 1;
 
 /** Ends with a line break. */
-export function sessionsJson(
+export function sessionsJson(list: SessionList, range: Range): string {
+  return toText(sessionsDocument(list, range));
+}
+
+type Range = { readonly sinceMs: number; readonly untilMs: number };
+
+export function sessionsDocument(
   { sessions, more, requestsWithoutSession }: SessionList,
-  { sinceMs, untilMs }: { readonly sinceMs: number; readonly untilMs: number },
-): string {
-  return toText({
+  { sinceMs, untilMs }: Range,
+): object {
+  return {
     schema: SCHEMA,
     generatedAt: time(untilMs),
     range: { since: time(sinceMs), until: time(untilMs) },
     sessions: sessions.map(summary),
     more,
     requestsWithoutSession,
-  });
+  };
 }
 
 /** Ends with a line break. */

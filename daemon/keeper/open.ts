@@ -1,0 +1,76 @@
+// The keeper and what it works with, built and wired to those who keep count of it.
+
+import { PREFILL_LIMITS } from '../../router/catch-up.ts';
+import type { Outcome } from '../../router/outcome.ts';
+import type { Recorder } from '../../store/recorder.ts';
+import type { Deps } from '../deps.ts';
+import type { Metrics } from '../metrics.ts';
+import { createCacheUses } from './cache-use.ts';
+import { createGains } from './gains.ts';
+import { createKeeper, type Keeper } from './keeper.ts';
+import { createPower, type Power } from './power.ts';
+import { createPrefiller, type Prefiller } from './prefill.ts';
+
+export type Pauses = {
+  readonly keeper: Pick<Keeper, 'status' | 'warm'>;
+  readonly prefiller: Pick<Prefiller, 'run'>;
+  readonly power: Power;
+  /** A request has ended. */
+  served(outcome: Outcome): void;
+  /** To be called by the clock, about once a minute. */
+  tick(): Promise<void>;
+  /** Ends what runs. */
+  stop(): Promise<void>;
+};
+
+export type PausesOptions = {
+  readonly deps: Deps;
+  readonly recorder: Pick<Recorder, 'warmup'>;
+  readonly metrics: Pick<Metrics, 'warmedUp' | 'warmupUsed'>;
+  readonly power?: Power;
+  readonly settleMs?: number;
+};
+
+export function openPauses({ deps, recorder, metrics, settleMs, ...given }: PausesOptions): Pauses {
+  const power = given.power ?? createPower();
+  const cacheUses = createCacheUses();
+  const gains = createGains({
+    memory: deps.memory,
+    onUse(warmup) {
+      const { use, backend, model } = warmup;
+      if (use.result !== 'unknown') cacheUses.wholeEnded(backend, model, use.result);
+      recorder.warmup(warmup);
+      metrics.warmupUsed(warmup);
+    },
+  });
+  const prefiller = createPrefiller({
+    ...deps,
+    cacheUses,
+    limits: { ...PREFILL_LIMITS, ...deps.config.catchUp },
+    onRun(warmup, job) {
+      recorder.warmup(warmup);
+      metrics.warmedUp(warmup);
+      gains.ran(warmup, job);
+    },
+  });
+  const keeper = createKeeper({
+    ...deps,
+    prefiller,
+    power,
+    cacheUse: cacheUses.of,
+    ...(settleMs !== undefined && { settleMs }),
+    onError: (error) => deps.logError(error, 'keeper'),
+  });
+  return {
+    ...{ keeper, prefiller, power },
+    served: gains.served,
+    tick() {
+      gains.expire(deps.clock.wall());
+      return keeper.tick();
+    },
+    stop() {
+      keeper.stop();
+      return prefiller.stop();
+    },
+  };
+}

@@ -1,0 +1,152 @@
+// The steps of one prefill, each cut by what is known of the server when its turn comes.
+
+import { randomUUID } from 'node:crypto';
+import { cutsOf, startOf } from '../../router/catch-up.ts';
+import { type Chain, tokensOf } from '../../router/observation.ts';
+import { sessionKey } from '../../router/sessions.ts';
+import { frontOf } from '../../wire/front.ts';
+import type { Conversation } from '../../wire/message.ts';
+import type { Member } from '../fleet.ts';
+import type { PrefillDeps, PrefillJob } from './prefill.ts';
+import type { Progress } from './progress.ts';
+import { chainOf, type StepReport, sendStep } from './step.ts';
+
+export type Run = {
+  readonly deps: PrefillDeps;
+  readonly job: PrefillJob;
+  readonly member: Member;
+  readonly progress: Progress;
+  readonly stopping: AbortSignal;
+};
+
+/** What the steps that were answered came to. */
+export type Sum = {
+  steps: number;
+  first?: StepReport;
+  last?: StepReport;
+  computedTokens?: number | undefined;
+};
+
+export type End = { readonly result: 'completed' | 'cancelled' | 'failed'; readonly reason?: string };
+
+const NO_TIME = 'the time for one pause was used up';
+const NO_ROOM = 'its cache has no room';
+const LOSES = 'its cache loses what it is given';
+
+type Bounds = { readonly signal: AbortSignal; readonly untilMs: number };
+
+/** Step by step to the end of the conversation, or as far as the server's cache has room. */
+export async function walk(run: Run, sum: Sum, { signal, untilMs }: Bounds): Promise<End> {
+  const { deps, job } = run;
+  const route = routeOf(run);
+  let at = route.fromTokens;
+  let entries = 0;
+  let losses = 0;
+  let mostTokens = Number.POSITIVE_INFINITY;
+  while (at < route.toTokens) {
+    if (deps.clock.now() > untilMs) return { result: 'cancelled', reason: NO_TIME };
+    const cut = nextCut(run, route, { at, entries, mostTokens });
+    if (cut === undefined) return { result: 'completed', reason: NO_ROOM };
+    sum.steps += 1;
+    const report = await sendStep(deps, stepTo(run, route, { at, cut }), signal);
+    entries += 1;
+    if (report.result === 'lost') {
+      losses += 1;
+      if (losses > 1) return { result: 'failed', reason: LOSES };
+      at = 0;
+      continue;
+    }
+    noteStep(run, sum, report);
+    // Whatever the speed was learned to be: the machine may be busy with something else just now.
+    mostTokens = ((cut - at) * deps.limits.stepSeconds) / report.seconds;
+    at = cut;
+    run.progress.reached(job, route.chain, at, deps.memory.serverOf(job.backend).epoch);
+  }
+  return { result: 'completed' };
+}
+
+type Route = {
+  readonly conversation: Conversation;
+  readonly chain: Chain;
+  readonly fromTokens: number;
+  readonly toTokens: number;
+  readonly room: number;
+};
+
+function routeOf({ deps, job, progress }: Run): Route {
+  const { memory, clock, prompts, cacheUses } = deps;
+  const { backend, model } = job;
+  const conversation =
+    cacheUses.of(backend, model) === 'whole' ? withoutAnswer(job.conversation) : job.conversation;
+  const chain = chainOf(conversation, model, deps);
+  const server = memory.serverOf(backend);
+  const own = sessionKey(job);
+  const others = prompts.active(clock.wall()).filter((prompt) => sessionKey(prompt) !== own);
+  return {
+    conversation,
+    chain,
+    fromTokens: Math.max(
+      startOf(memory.match(backend, chain, clock.wall())),
+      progress.of(job, chain, server.epoch),
+    ),
+    toTokens: tokensOf(chain),
+    room: server.room(others.map((prompt) => prompt.chain)),
+  };
+}
+
+/** A cache that cannot be trimmed only knows prompts that the next one begins with: such as one that was asked. */
+function withoutAnswer(conversation: Conversation): Conversation {
+  const { messages } = conversation;
+  return messages.at(-1)?.role === 'assistant'
+    ? { ...conversation, messages: messages.slice(0, -1) }
+    : conversation;
+}
+
+type Place = { readonly at: number; readonly entries: number; readonly mostTokens: number };
+
+function nextCut({ deps, job }: Run, route: Route, { at, entries, mostTokens }: Place): number | undefined {
+  const { backend, model } = job;
+  const standby = {
+    speed: deps.memory.speed(backend),
+    flavour: deps.memory.serverOf(backend).flavour,
+    cacheUse: deps.cacheUses.of(backend, model),
+  };
+  const { toTokens, room } = route;
+  const { limits } = deps;
+  return cutsOf(standby, { fromTokens: at, toTokens, limits, room: room - entries, mostTokens })[0];
+}
+
+function stepTo(
+  { member, job }: Run,
+  { conversation, chain, toTokens }: Route,
+  { at, cut }: { readonly at: number; readonly cut: number },
+) {
+  const segmentTokens = chain.map(({ tokens }) => tokens);
+  const front = frontOf(conversation, { segmentTokens, tokens: cut, tail: tailOf() });
+  return { member, model: job.model, front, isStep: cut < toTokens, uncachedTokens: cut - at };
+}
+
+/** No two prompts alike: an exact repeat has killed a server before. It is the end of the prompt, and stays cold. */
+function tailOf(): string {
+  return `(${randomUUID().slice(0, 8)})`;
+}
+
+function noteStep({ deps, job }: Run, sum: Sum, report: StepReport): void {
+  const { promptTokens, cachedTokens } = report;
+  const before = sum.last?.promptTokens;
+  if (before !== undefined && cachedTokens !== undefined && isStepLost(before, cachedTokens)) {
+    deps.cacheUses.stepLost(job.backend, job.model);
+  }
+  const computed =
+    promptTokens === undefined || cachedTokens === undefined ? undefined : promptTokens - cachedTokens;
+  const soFar = sum.first === undefined ? 0 : sum.computedTokens;
+  sum.computedTokens = soFar === undefined || computed === undefined ? undefined : soFar + computed;
+  sum.first ??= report;
+  sum.last = report;
+}
+
+const TELLING_TOKENS = 200;
+
+function isStepLost(before: number, cachedTokens: number): boolean {
+  return before >= TELLING_TOKENS && cachedTokens < before / 2;
+}

@@ -1,0 +1,106 @@
+// What outlives the daemon and its servers of the prompts that were computed: the front of each project's prompt on
+// disk, and the slots of llama.cpp servers in files of their own. All of it off where a person wants nothing kept.
+
+import type { Config } from './config.ts';
+import type { Fleet } from './fleet.ts';
+import type { Power } from './keeper/power.ts';
+import type { Prefiller } from './keeper/prefill.ts';
+import type { KeptPrompt, Prompts } from './keeper/prompts.ts';
+import type { Logger } from './log.ts';
+import { promptOfPrefix } from './prefixes/prefix.ts';
+import { createPrefixes } from './prefixes/prefixes.ts';
+import { restorePrefixes } from './prefixes/restore.ts';
+import { createPrefixStore, removePrefixes } from './prefixes/store.ts';
+import { createSlotFiles } from './slot-files.ts';
+import { createSlotKeeper } from './slots.ts';
+
+export type Persistence = {
+  /** A request was answered. */
+  note(prompt: KeptPrompt): void;
+  /** Slots first, then the fronts of projects; to be called once the backends were probed. Never rejects. */
+  restore(keeper: Restorer): Promise<void>;
+  /** By the clock. Never rejects. */
+  tend(): Promise<void>;
+  /** A sentence each. */
+  readonly problems: readonly string[];
+  /** Saves what is not saved yet. Never rejects. */
+  close(): Promise<void>;
+};
+
+export type Restorer = {
+  readonly run: Prefiller['run'];
+  readonly know: Prompts['know'];
+  readonly power: Power;
+};
+
+export type PersistenceOptions = {
+  readonly config: Pick<Config, 'home' | 'persistPrefixes' | 'catchUp'>;
+  readonly fleet: Fleet;
+  readonly log: Logger;
+  readonly wall: () => number;
+};
+
+export function createPersistence({ config, fleet, log, wall }: PersistenceOptions): Persistence {
+  if (!config.persistPrefixes) return nothingKept(config, log);
+  const store = createPrefixStore(config.home);
+  const prefixes = createPrefixes(store);
+  const slots = createSlotKeeper({ fleet, files: createSlotFiles(config.home), log });
+  const closing = new AbortController();
+  let tending = Promise.resolve();
+  // One after the other: the clock may come while a server is still busy with its last save.
+  const tend = (): Promise<void> => {
+    tending = tending.then(() => (closing.signal.aborted ? undefined : slots.tend(wall())));
+    return tending;
+  };
+
+  return {
+    note: (prompt) => prefixes.note(prompt),
+    async restore({ run, know, power }) {
+      const found = await prefixes.load();
+      for (const prefix of found.toReversed()) know(promptOfPrefix(prefix));
+      for (const problem of store.problems) log.warn(problem);
+      await tend();
+      const { enabled, onBattery } = config.catchUp;
+      if (!enabled || (!onBattery && (await power()) === 'battery')) return;
+      await restorePrefixes({
+        ...{ prefixes: found, fleet, run, nowMs: wall(), signal: closing.signal },
+        isRestored: (backend) => slots.restoredTokens(backend) > 0,
+      });
+    },
+    tend,
+    get problems() {
+      return store.problems;
+    },
+    async close() {
+      closing.abort();
+      await tending;
+      await Promise.all([slots.close(), store.close()]);
+    },
+  };
+}
+
+/** The same prompts, and the persistence told of each. */
+export function noted(prompts: Prompts, persistence: Pick<Persistence, 'note'>): Prompts {
+  return {
+    ...prompts,
+    keep(prompt) {
+      prompts.keep(prompt);
+      persistence.note(prompt);
+    },
+  };
+}
+
+/** What was kept before goes, too. */
+function nothingKept({ home }: Pick<Config, 'home'>, log: Logger): Persistence {
+  return {
+    note() {},
+    async restore() {
+      await removePrefixes(home).catch((error) =>
+        log.warn({ err: error }, 'what was kept of prompts is still there'),
+      );
+    },
+    async tend() {},
+    problems: [],
+    async close() {},
+  };
+}
