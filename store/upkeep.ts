@@ -18,6 +18,8 @@ export type UpkeepOptions = {
   readonly retention: Retention;
   /** Ends it after the step that runs. */
   readonly signal?: AbortSignal;
+  /** Waits between two steps; else it rests as long as the step took. */
+  readonly rest?: () => Promise<unknown>;
   /** Told how long each transaction took; the event loop turns within it. */
   readonly onStep?: (durationMs: number) => void;
 };
@@ -77,7 +79,7 @@ async function repeat(db: Kysely<Schema>, options: UpkeepOptions, step: Step): P
     const tookMs = performance.now() - startedMs;
     options.onStep?.(tookMs);
     if (!wasWork) return steps;
-    await delay(Math.ceil(tookMs));
+    await (options.rest?.() ?? delay(Math.ceil(tookMs)));
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { StoreDatabase } from '../../store/database.ts';
 import { STATS_BY, type StatsBy, type StatsReport, statsReport } from '../../store/report.ts';
 import { toEnded, toRunning } from '../../store/row.ts';
@@ -22,6 +23,7 @@ const rolledReport = (store: StoreDatabase, by: StatsBy, range = RANGE) =>
 const kept = (store: StoreDatabase, changes: { nowMs?: number; requestDays?: number } = {}) =>
   keepUp(store.db, {
     nowMs: changes.nowMs ?? NOW_MS,
+    rest: setImmediate,
     retention: { ...RETENTION, requestDays: changes.requestDays ?? RETENTION.requestDays },
   });
 
