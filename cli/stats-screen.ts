@@ -149,10 +149,14 @@ function claudeLines({ models, currency, pricesAsOf }: ClaudeBill, pen: Pen): re
     const price =
       each.price === null
         ? `price ${pen.unknown}`
-        : `${each.price.toFixed(2)} ${currency} by the prices of ${pricesAsOf}`;
+        : `${shownPrice(each.price)} ${currency} by the prices of ${pricesAsOf}`;
     const model = safe(each.model ?? pen.unknown, pen).slice(0, 60);
     return `Claude API, ${model}: ${plural(each.requests, 'request')}; tokens: ${tokens}; ${price}.`;
   });
+}
+
+function shownPrice(price: number): string {
+  return price > 0 && price < 0.01 ? 'less than 0.01' : price.toFixed(2);
 }
 
 function stepName(ms: number): string {

@@ -22,7 +22,7 @@ export function statsMarkdown(report: StatsReport, screen: Screen): string {
   const line = (cells: readonly string[]) => `| ${cells.map(escaped).join(' | ')} |\n`;
   const rows = report.rows.map((row) => line(columns.map(({ cell }) => cell(row, pen))));
   const rule = `|${columns.map(({ side }) => (side === 'left' ? ' --- |' : ' ---: |')).join('')}\n`;
-  const notes = statsNotes(report, pen).map((note) => `- ${note}\n`);
+  const notes = statsNotes(report, pen).map((note) => `- ${escaped(note)}\n`);
   const after = notes.length === 0 ? '' : `\n${notes.join('')}`;
   return line(columns.map(({ title }) => title)) + rule + rows.join('') + after;
 }

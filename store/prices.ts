@@ -1,7 +1,7 @@
 // What the tokens that went to the Claude API cost, by a table that the user keeps: prices change, and none is known
 // unless somebody wrote it down.
 
-import type { ClaudeTokens } from './report.ts';
+import type { ClaudeTokens } from './caches.ts';
 
 /** Prices of one day, for a million tokens of each sort. */
 export type PriceTable = {

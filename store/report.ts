@@ -3,24 +3,16 @@
 // cache, so it would only blur the figures of the backends.
 
 import { CompiledQuery, type Kysely, sql } from 'kysely';
-import type { BreakCause } from '../router/breaks.ts';
+import { type ClaudeTokens, cachesOf } from './caches.ts';
 import { type Counts, countsOf, type Figures, figuresOf, okPercentOf } from './figures.ts';
-import {
-  askHours,
-  askRequests,
-  GROUPINGS,
-  type Grouped,
-  type Grouping,
-  type KeyName,
-  nameOf,
-  type StatsBy,
-} from './grouping.ts';
+import { GROUPINGS, type Grouping, type KeyName, type KeyValues, nameOf, type StatsBy } from './grouping.ts';
 import { type KvFigures, NO_KV_FIGURES } from './kv-figures.ts';
 import type { Schema } from './schema.ts';
 import { sessionsBy, sessionsIn } from './session-counts.ts';
-import { EXACT_UP_TO_REQUESTS, requestsIn, type Sources, sourcesOf } from './sources.ts';
+import { EXACT_UP_TO_REQUESTS, type Sources, sourcesOf } from './sources.ts';
 import { NO_SPREADS, spreadsBy } from './spreads.ts';
-import { addSums, NOTHING, type Sums, sumsOfHours, sumsOfRequests } from './sums.ts';
+import { addSums, NOTHING } from './sums.ts';
+import { sumOf, sumsBy } from './sums-by.ts';
 import { NO_TIMELINE, type Timeline, timelineOf } from './timeline.ts';
 
 export { STATS_BY, type StatsBy } from './grouping.ts';
@@ -48,16 +40,6 @@ export type StatsRow = {
   readonly hour?: string | null;
 } & Counts &
   Figures;
-
-/** Tokens as the Claude API counts and sells them: the four do not overlap. Null where no request told. */
-export type ClaudeTokens = {
-  readonly model: string | null;
-  readonly requests: number;
-  readonly inputTokens: number | null;
-  readonly cacheWriteTokens: number | null;
-  readonly cacheReadTokens: number | null;
-  readonly outputTokens: number | null;
-};
 
 export type StatsReport = {
   /** What is answered: wider than what was asked for where an hour's own rows are gone. */
@@ -151,13 +133,11 @@ async function rowsBy(db: Kysely<Schema>, sources: Sources, by: StatsBy): Promis
   const groups = await sumsBy(db, sources, grouping);
   const spreads = await spreadsBy(db, sources, grouping);
   const sessions = await sessionsBy(db, sources, grouping);
-  const rows = groups.map(({ name, values, row }) => {
-    return {
-      ...keysOf(grouping.keys, values),
-      ...countsOf(row, sessions === undefined ? null : (sessions.get(name) ?? 0)),
-      ...figuresOf(row, spreads.get(name) ?? NO_SPREADS),
-    };
-  });
+  const rows = groups.map(({ name, values, row }) => ({
+    ...keysOf(grouping.keys, values),
+    ...countsOf(row, sessions === undefined ? null : (sessions.get(name) ?? 0)),
+    ...figuresOf(row, spreads.get(name) ?? NO_SPREADS),
+  }));
   const isInTime = by === 'day' || by === 'hour';
   return rows.toSorted((a, b) => (isInTime ? 0 : b.requests - a.requests) || byName(grouping.keys, a, b));
 }
@@ -167,7 +147,7 @@ function byName(keys: readonly KeyName[], a: StatsRow, b: StatsRow): number {
   return name(a) < name(b) ? -1 : 1;
 }
 
-function keysOf(keys: readonly KeyName[], values: Grouped<Sums>['values']) {
+function keysOf(keys: readonly KeyName[], values: KeyValues) {
   const named = keys.map((key, at) => {
     const value = values[at] ?? null;
     return [key, key === 'hour' && value !== null ? new Date(value).toISOString() : value] as const;
@@ -175,104 +155,12 @@ function keysOf(keys: readonly KeyName[], values: Grouped<Sums>['values']) {
   return Object.fromEntries(named) as Pick<StatsRow, 'task' | 'backend' | 'model' | 'day' | 'hour'>;
 }
 
-/** Groups in both sources are added; their order means nothing. */
-async function sumsBy(
-  db: Kysely<Schema>,
-  sources: Sources,
-  grouping: Grouping,
-): Promise<readonly Grouped<Sums>[]> {
-  const question = { sources, grouping };
-  const found = [
-    ...(await askRequests<Sums>(db, { ...question, select: sumsOfRequests() })),
-    ...(await askHours<Sums>(db, { ...question, select: sumsOfHours(), table: 'rollup_hours' })),
-  ];
-  const groups = new Map<string, Grouped<Sums>>();
-  for (const group of found) {
-    const known = groups.get(group.name);
-    groups.set(group.name, known === undefined ? group : { ...group, row: addSums(known.row, group.row) });
-  }
-  return [...groups.values()];
-}
-
-async function sumOf(db: Kysely<Schema>, sources: Sources, grouping: Grouping): Promise<Sums> {
-  return (await sumsBy(db, sources, grouping))[0]?.row ?? NOTHING;
-}
-
 /** What runs is in no sum, however old it is. */
 async function runningIn(db: Kysely<Schema>, { span }: Sources): Promise<number> {
-  const all: Sources = { span, prunedUntilMs: 0 };
+  // With a plus the planner leaves the index of starts alone, which has all rows, for that of the few that run.
   const { rows } = await sql<{ readonly running: number }>`
-    select count(*) as running from requests where result = 'running' and ${requestsIn(all)}
+    select count(*) as running from requests
+    where result = 'running' and +started_ms >= ${span.sinceMs} and +started_ms < ${span.endMs}
   `.execute(db);
   return rows[0]?.running ?? 0;
-}
-
-/** By whom they were answered, requests tell of the caches and of what went to the Claude API. */
-async function cachesOf(db: Kysely<Schema>, sources: Sources) {
-  const answered = (await sumsBy(db, sources, { facet: 'route', keys: ['backend', 'model'] })).filter(
-    ({ values: [backend] }) => backend !== null,
-  );
-  const causes = await sumsBy(db, sources, { facet: 'cause', keys: ['cause'] });
-  const all = answered.reduce((sum, { row }) => addSums(sum, row), NOTHING);
-  const claude = answered.filter(({ values: [backend] }) => backend === 'claude');
-  return {
-    kvCache: kvOf(all, causes),
-    claudeApi: claude.map(claudeTokens).toSorted((a, b) => b.requests - a.requests),
-  };
-}
-
-function kvOf(sums: Sums, causes: readonly Grouped<Sums>[]): KvFigures {
-  const known = sums.known_prompt_tokens ?? 0;
-  const reused = sums.cached_tokens ?? 0;
-  const counted = causes.map(({ values: [cause], row }) => ({
-    cause: String(cause) as BreakCause,
-    count: row.breaks,
-    tokens: row.break_tokens ?? 0,
-  }));
-  return {
-    requests: sums.requests,
-    reusedTokens: reused,
-    computedTokens: known - reused,
-    unknownTokens: (sums.prompt_tokens ?? 0) - known,
-    saved: savedOf(sums),
-    breaks: {
-      count: sums.breaks,
-      tokens: sums.break_tokens ?? 0,
-      seconds: sums.break_seconds,
-      causes: counted.toSorted((a, b) => b.count - a.count || (a.cause < b.cause ? -1 : 1)),
-    },
-  };
-}
-
-function savedOf(sums: Sums): KvFigures['saved'] {
-  if (sums.saved_requests === 0) return null;
-  return {
-    seconds: sums.saved_seconds ?? 0,
-    lowSeconds: sums.saved_low_seconds ?? 0,
-    highSeconds: sums.saved_high_seconds ?? 0,
-    requests: sums.saved_requests,
-    predictedRequests: sums.saved_predicted,
-    byEvidence: {
-      reported: sums.saved_reported_seconds ?? 0,
-      progress: sums.saved_progress_seconds ?? 0,
-      inferred: sums.saved_inferred_seconds ?? 0,
-    },
-  };
-}
-
-function claudeTokens({ values: [, model], row }: Grouped<Sums>): ClaudeTokens {
-  return {
-    model: model === null || model === undefined ? null : String(model),
-    requests: row.requests,
-    inputTokens: uncached(row),
-    cacheWriteTokens: row.written_tokens,
-    cacheReadTokens: row.cached_tokens,
-    outputTokens: row.output_tokens,
-  };
-}
-
-/** What was neither read from the cache nor written to it, of the prompts whose report is known. */
-function uncached({ known_prompt_tokens, cached_tokens, written_tokens }: Sums): number | null {
-  if (known_prompt_tokens === null) return null;
-  return known_prompt_tokens - (cached_tokens ?? 0) - (written_tokens ?? 0);
 }

@@ -1,7 +1,8 @@
 // What `stats --json` prints and `/api/stats` answers: docs/stats-json.md, a test holds the two together.
 
+import type { ClaudeTokens } from './caches.ts';
 import { type PriceTable, priceOf } from './prices.ts';
-import type { ClaudeTokens, StatsReport } from './report.ts';
+import type { StatsReport } from './report.ts';
 
 /** Grows when a key goes or changes its meaning; new keys may come without it. */
 const SCHEMA = 2;

@@ -18,6 +18,8 @@ export type UpkeepOptions = {
   readonly retention: Retention;
   /** Ends it after the step that runs. */
   readonly signal?: AbortSignal;
+  /** Waits between two steps; else it rests as long as the step took. */
+  readonly rest?: () => Promise<unknown>;
   /** Told how long each transaction took; the event loop turns within it. */
   readonly onStep?: (durationMs: number) => void;
 };
@@ -57,6 +59,7 @@ export async function keepUp(db: Kysely<Schema>, options: UpkeepOptions): Promis
       forgetNext(step, hourOf(nowMs - retention.rollupDays * DAY_MS)),
     ),
   };
+  await repeat(db, options, (step) => pruneWarmups(step, nowMs - retention.requestDays * DAY_MS));
   if (signal?.aborted !== true) await tidy(db, options);
   return done;
 }
@@ -76,7 +79,7 @@ async function repeat(db: Kysely<Schema>, options: UpkeepOptions, step: Step): P
     const tookMs = performance.now() - startedMs;
     options.onStep?.(tookMs);
     if (!wasWork) return steps;
-    await delay(Math.ceil(tookMs));
+    await (options.rest?.() ?? delay(Math.ceil(tookMs)));
   }
 }
 
@@ -124,6 +127,15 @@ async function pruneNext(db: Kysely<Schema>, cutoffMs: number): Promise<boolean>
     .execute();
   return next !== undefined;
 }
+
+/** Prefills that no request asked for go with the requests of their time. */
+async function pruneWarmups(db: Kysely<Schema>, cutoffMs: number): Promise<boolean> {
+  const old = db.selectFrom('warmups').select('id').where('started_ms', '<', cutoffMs).limit(WARMUPS_AT_ONCE);
+  const { numDeletedRows } = await db.deleteFrom('warmups').where('id', 'in', old).executeTakeFirstOrThrow();
+  return numDeletedRows > 0n;
+}
+
+const WARMUPS_AT_ONCE = 100;
 
 async function forgetNext(db: Kysely<Schema>, cutoffMs: number): Promise<boolean> {
   const oldest = await sql<{ hourMs: number }>`

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { StoreDatabase } from '../../store/database.ts';
 import { STATS_BY, type StatsBy, type StatsReport, statsReport } from '../../store/report.ts';
 import { toEnded, toRunning } from '../../store/row.ts';
 import { isUpkeepDue, keepUp } from '../../store/upkeep.ts';
+import { toWarmupRow, writeWarmups } from '../../store/warmups.ts';
 import { writeRecords } from '../../store/write.ts';
 import { manyRecords, writeMany } from './many-requests.ts';
 import { freshStore, NOW_MS, openedStore, outcome, temporaryFolder } from './sample.ts';
@@ -21,6 +23,7 @@ const rolledReport = (store: StoreDatabase, by: StatsBy, range = RANGE) =>
 const kept = (store: StoreDatabase, changes: { nowMs?: number; requestDays?: number } = {}) =>
   keepUp(store.db, {
     nowMs: changes.nowMs ?? NOW_MS,
+    rest: setImmediate,
     retention: { ...RETENTION, requestDays: changes.requestDays ?? RETENTION.requestDays },
   });
 
@@ -218,6 +221,19 @@ test('upkeep is due once a night, and after a night that was slept through', asy
   assert.equal(await isUpkeepDue(store.db, at(5, 9)), true);
   await kept(store, { nowMs: at(5, 9) });
   assert.equal(await isUpkeepDue(store.db, at(5, 23)), false);
+});
+
+test('prefills that no request asked for go with the requests of their time', async (t) => {
+  const store = await freshStore(t);
+  const warmup = { purpose: 'warm', backend: 'mlx-lm', model: 'qwen-test', result: 'completed' } as const;
+  const at = (warmupId: string, startedAtMs: number) =>
+    toWarmupRow({ ...warmup, warmupId, startedAtMs, durationMs: 10, steps: 1 }, 'd-1');
+  const old = Array.from({ length: 250 }, (_, n) => at(`old-${n}`, NOW_MS - 91 * DAY_MS));
+  for (let from = 0; from < old.length; from += 50) await writeWarmups(store.db, old.slice(from, from + 50));
+  await writeWarmups(store.db, [at('new', NOW_MS - 89 * DAY_MS)]);
+  await kept(store);
+  const left = await store.db.selectFrom('warmups').select('warmup_id').execute();
+  assert.deepEqual(left, [{ warmup_id: 'new' }]);
 });
 
 test('daemons that ended before the oldest row are forgotten, the others are not', async (t) => {
