@@ -58,7 +58,7 @@ export function endedLive(request: LiveRequest): EndedRequest {
 }
 
 export function endedStored(row: HistoryRow): EndedRequest {
-  const { taskProbability: _p, firstTokenMs, attempts: _a, ...rest } = row;
+  const { taskProbability: _p, firstTokenMs, attempts: _a, break: _b, savedSeconds: _s, ...rest } = row;
   return { ...rest, outputTokensPerS: decodeRate(row, firstTokenMs) };
 }
 

@@ -20,8 +20,6 @@ export type EditRecord = {
   readonly isBroken: boolean;
   /** Expected share of edits that fail, where `prior` was expected before any was seen. */
   failureShare(prior: number): number;
-  /** How much of that share is still the prior: 1 before any edit was seen. */
-  readonly doubt: number;
 };
 
 type Pause = {
@@ -64,9 +62,6 @@ export function createEditRecord(): EditRecord {
     },
     get isBroken() {
       return calls.length >= MIN_CALLS && failedOf(calls) > BROKEN_SHARE * calls.length;
-    },
-    get doubt() {
-      return PRIOR_CALLS / (counted.all + PRIOR_CALLS);
     },
     failureShare: (prior) => (counted.failed + prior * PRIOR_CALLS) / (counted.all + PRIOR_CALLS),
   };

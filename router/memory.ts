@@ -30,10 +30,8 @@ export type Knowledge = {
   queueSeconds(backend: BackendName, nowMs: number): number;
   /** Expected share of edits that fail there. */
   editFailureShare(backend: BackendName, when: When): number;
-  /** How much of that share is a guess: 1 before any of its edits was seen, towards 0 later. */
-  editDoubt(backend: BackendName): number;
-  /** Share of what the backend has missed that it catches up with while the person reads, 0 to 1. */
-  catchUpShare(backend: BackendName): number;
+  /** Share of what a backend has missed that it catches up with while the person reads, 0 to 1. */
+  catchUpShare(): number;
   readonly habits: Habits;
 };
 
@@ -140,9 +138,9 @@ function noteSession(
   observation: Observation & { readonly turn: TurnName },
   nowMs: number,
 ): void {
-  const { backend, turn, purpose, chain, cachedTokens = 0, promptTokens = tokensOf(chain) } = observation;
+  const { turn, purpose, chain, cachedTokens = 0, promptTokens = tokensOf(chain) } = observation;
   if (purpose !== 'catch-up') sessions.noteEnd(turn, promptTokens, nowMs);
-  else sessions.noteCatchUp(turn, { backend, fromTokens: cachedTokens, toTokens: promptTokens });
+  else sessions.noteCatchUp(turn, { fromTokens: cachedTokens, toTokens: promptTokens });
 }
 
 type State = {
@@ -162,9 +160,8 @@ function knowledgeOf({ servers, sessions, habits, recordOf }: State): Knowledge 
       recordOf(backend).failureShare(
         when === 'now' ? priorFailures(backend, servers.of(backend)) : USUAL_FAILURES,
       ),
-    editDoubt: (backend) => recordOf(backend).doubt,
     habits,
-    catchUpShare: sessions.catchUpShare,
+    catchUpShare: () => sessions.catchUpShare,
   };
 }
 

@@ -16,13 +16,7 @@ export type Work = {
   /** Prompt tokens that are in the cache. */
   readonly cached: number;
 };
-export type Forecast = {
-  readonly seconds: number;
-  /** Standard deviation of one wait. */
-  readonly sigma: number;
-  /** Of it, what more reports would take away: requests differ anyway. */
-  readonly doubt: number;
-};
+export type Forecast = { readonly seconds: number; readonly sigma: number };
 
 export type Speed = {
   /** From the moment the backend has the request to its first token. */
@@ -95,7 +89,7 @@ export function createSpeed(saved?: unknown): Speed {
     const seconds = ttftSeconds(work.uncached, work.cached);
     const known = quadratic(covariance, featuresOf(work));
     const noise = (NOISE_SHARE * seconds) ** 2 + NOISE_S ** 2;
-    return { seconds, sigma: Math.sqrt(known + noise), doubt: Math.sqrt(known) };
+    return { seconds, sigma: Math.sqrt(known + noise) };
   }
 
   return {
@@ -158,9 +152,9 @@ export function createSpeed(saved?: unknown): Speed {
 }
 
 /** The forecast's own sigma holds the spread that is taken for granted: the one that was seen comes in its place. */
-function coldForecast({ seconds, sigma, doubt }: Forecast, share: number): Forecast {
+function coldForecast({ seconds, sigma }: Forecast, share: number): Forecast {
   const variance = sigma ** 2 + (share ** 2 - NOISE_SHARE ** 2) * seconds ** 2;
-  return { seconds, sigma: Math.sqrt(Math.max(NOISE_S ** 2, variance)), doubt };
+  return { seconds, sigma: Math.sqrt(Math.max(NOISE_S ** 2, variance)) };
 }
 
 /** Nobody computes a prompt in less than a millisecond: what says so was measured wrong. */

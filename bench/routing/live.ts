@@ -15,8 +15,6 @@ import type { Served, Side } from './world.ts';
 export type PreparedStep = {
   readonly turn: TurnEvidence;
   readonly classification: Classification;
-  /** Belief that the call emits an edit. */
-  readonly editCall: number;
   readonly chain: Chain;
   /** The call's edits as they went where the row lets them go well. */
   readonly editRuns: readonly ToolRun[];
@@ -88,13 +86,12 @@ const TELLING_S = 0.1;
 type Choice = { readonly side: Side; readonly ttftS: number | undefined };
 
 function choose(memory: Memory, mode: Mode, step: PreparedStep): Choice {
-  const { turn, classification, editCall, chain, promptTokens, arrivedAtMs: nowMs } = step;
+  const { turn, classification, chain, promptTokens, arrivedAtMs: nowMs } = step;
   const candidates = [BACKENDS.A, BACKENDS.E].map((name) => candidate(memory, name, { turn, nowMs }));
   const asked: Asked = {
     chain,
     promptTokens,
     editTurn: classification.task === 'edit' ? classification.probability : 1 - classification.probability,
-    editCall,
     earlierTurns: earlierTurns(turn),
   };
   const settings = { routes: ROUTES, preference: PREFERENCE };

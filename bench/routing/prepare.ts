@@ -34,7 +34,7 @@ export function prepare(
     const id = String(index);
     const scorer = scorerOf(session);
     const classify = timed(scorer.classify, classifyMs);
-    prepared.push(prepareSession(session, { id, classify, editCall: scorer.callEdits, startS }));
+    prepared.push(prepareSession(session, { id, classify, startS }));
     startS += (session.events.at(-1)?.t ?? 0) + BETWEEN_SESSIONS_S;
     for (const { at, evidence, isEdit } of momentsOf(session, id)) {
       if (at === 'call') guesses.calls.push({ isEdit, editProbability: scorer.callEdits(evidence) });
@@ -55,14 +55,9 @@ function timed(classify: Classify, tookMs: number[]): Classify {
   };
 }
 
-type Context = {
-  readonly id: string;
-  readonly classify: Classify;
-  readonly editCall: FoldScorer['callEdits'];
-  readonly startS: number;
-};
+type Context = { readonly id: string; readonly classify: Classify; readonly startS: number };
 
-function prepareSession(session: TraceSession, { id, classify, editCall, startS }: Context): PreparedSession {
+function prepareSession(session: TraceSession, { id, classify, startS }: Context): PreparedSession {
   const evidence = evidenceByEvent(session, id);
   const steps = stepsOf(session);
   const chains = chainsOf(id, steps);
@@ -72,7 +67,6 @@ function prepareSession(session: TraceSession, { id, classify, editCall, startS 
     return {
       turn,
       classification: classify(turn),
-      editCall: editCall(turn),
       chain: chains[index] ?? [],
       editRuns: editRuns(session.events, step.eventIndex, id),
       arrivedAtMs: 1000 * (startS + step.arrivedAtS),

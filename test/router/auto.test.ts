@@ -186,7 +186,7 @@ describe('mode auto', () => {
 
   it('knows what share of a pause is used to catch up', () => {
     const memory = taught();
-    assert.equal(memory.catchUpShare('mlx-lm'), 0);
+    assert.equal(memory.catchUpShare(), 0);
     for (let turn = 0; turn < 40; turn += 1) {
       const chain = prompt('c', 20 + turn);
       const turnName = { sessionId: 's', turnId: `t${turn}` };
@@ -197,7 +197,7 @@ describe('mode auto', () => {
       const caught = { ...more, purpose: 'catch-up', turn: turnName } as const;
       memory.observe(answered('mlx-lm', chain, caught), turn * MINUTE);
     }
-    assert.ok(Math.abs(memory.catchUpShare('mlx-lm') - 0.5) < 0.02, String(memory.catchUpShare('mlx-lm')));
+    assert.ok(Math.abs(memory.catchUpShare() - 0.5) < 0.02, String(memory.catchUpShare()));
   });
 
   it('is the same for the same memory and time', () => {
