@@ -48,9 +48,12 @@ async function run(db: Transaction, statement: RawBuilder<unknown>): Promise<Que
   return result;
 }
 
+// The hour's rows are found first, by their own index: the planner would look at each session there ever was for what
+// it did in that hour. A plus keeps it from the index of all groups that are older.
 async function addFacet(db: Transaction, facet: Facet, hourMs: number): Promise<void> {
-  const from = (where: RawBuilder<boolean>) => sql`requests where started_ms >= ${hourMs}
-    and started_ms < ${hourMs + HOUR_MS} and ${FACETS[facet].counts} and ${where}`;
+  const from = (where: RawBuilder<boolean>) => sql`requests where id in (
+      select id from requests where started_ms >= ${hourMs} and started_ms < ${hourMs + HOUR_MS}
+    ) and ${FACETS[facet].counts} and ${where}`;
   const source = { facet, hourMs, from };
   if (!(await hasRows(db, source))) return;
   await nameGroups(db, source);
@@ -99,7 +102,7 @@ async function addSumsOf(db: Transaction, { facet, hourMs, from }: Source): Prom
   await run(
     db,
     sql`
-    update rollup_groups set last_hour_ms = ${hourMs} where last_hour_ms < ${hourMs}
+    update rollup_groups set last_hour_ms = ${hourMs} where +last_hour_ms < ${hourMs}
     and group_id in (select group_id from rollup_hours where facet = ${facet} and hour_ms = ${hourMs})
   `,
   );

@@ -84,7 +84,12 @@ async function repeat(db: Kysely<Schema>, options: UpkeepOptions, step: Step): P
 }
 
 async function rollNext(db: Kysely<Schema>, closedMs: number): Promise<boolean> {
-  const late = await db.selectFrom('rollup_late').select('hour_ms').orderBy('hour_ms').executeTakeFirst();
+  const late = await db
+    .selectFrom('rollup_late')
+    .select('hour_ms')
+    .orderBy('hour_ms')
+    .limit(1)
+    .executeTakeFirst();
   if (late !== undefined) {
     await rollLate(db, late.hour_ms);
     return true;
@@ -157,6 +162,7 @@ async function oldestHour(db: Kysely<Schema>, fromMs: number, untilMs: number): 
     .where('started_ms', '<', untilMs)
     .where('result', '<>', 'running')
     .orderBy('started_ms')
+    .limit(1)
     .executeTakeFirst();
   return oldest === undefined ? undefined : hourOf(oldest.started_ms);
 }

@@ -77,7 +77,7 @@ const REPEAT = [
 const INSERT = `
 with recursive numbers(n) as (select cast(@from as integer) union all select n + 1 from numbers where n + 1 < cast(@until as integer)),
 drawn as (
-  select n, (n * 2654435761) % 1000 as mix, n / cast(@perSession as integer) as session from numbers
+  select n, (n * 2654435761) % 1000 as mix, n / (8 * cast(@perSession as integer)) as session from numbers
 ),
 shaped as (
   select n, mix, session,

@@ -20,8 +20,8 @@ type Row = Readonly<Record<string, string | number | null>>;
 type Site = {
   readonly daemon: RunningDaemon;
   readonly home: string;
-  /** Warmups that have ended, by backend and result. */
-  warmups(): Promise<readonly Row[]>;
+  warmups(): readonly Row[];
+  /** Those that were answered. */
   requests(): readonly Row[];
 };
 
@@ -61,8 +61,8 @@ describe('pauses', { skip }, () => {
     const made = {
       daemon,
       home,
-      warmups: async () => rowsOf(home, 'warmups'),
-      requests: () => rowsOf(home, 'requests'),
+      warmups: () => rowsOf(home, 'warmups'),
+      requests: () => rowsOf(home, 'requests').filter(({ result }) => result === 'completed'),
     };
     open.push(made);
     await until(async () => (await statusOf(daemon)).backends.every(({ state }) => state === 'up'));
@@ -71,33 +71,145 @@ describe('pauses', { skip }, () => {
 
   it('after a question and a pause, the first edit finds nine tenths of its prompt in llama.cpp', async () => {
     const { daemon, warmups, requests } = await site();
-    const first = { role: 'user', content: `What does the handbook say? ${say('It says little.')}` };
-    const answer = await ask(daemon, 'one', [first], 'q1');
-    await until(async () => (await warmups()).some(({ result }) => result === 'completed'));
+    const first = question('What does the handbook say?');
+    const answer = await ask(daemon, { session: 'one', messages: [first] });
+    await until(() => warmups().some(({ result }) => result === 'completed'));
     const history = [first, { role: 'assistant', content: answer.content }];
-    await ask(daemon, 'one', [...history, { role: 'user', content: 'Fix the typo in src/a.ts' }], 'q2');
-    await until(async () => (await warmups()).some(({ use }) => use !== null));
-    const edit = requests().at(-1);
-    assert.equal(edit?.['backend'], 'lmstudio');
-    const [cached, prompt] = [Number(edit?.['cached_tokens']), Number(edit?.['prompt_tokens'])];
+    await ask(daemon, { session: 'one', messages: [...history, edit('Fix the typo in src/a.ts')] });
+    await until(() => requests().length === 2 && warmups().some(({ use }) => use !== null));
+    const last = requests().at(-1);
+    assert.equal(last?.['backend'], 'lmstudio');
+    const [cached, prompt] = [Number(last?.['cached_tokens']), Number(last?.['prompt_tokens'])];
     assert.ok(cached >= 0.9 * prompt, `${cached} of ${prompt}`);
-    console.log(cached, prompt, await warmups());
+    const [run] = warmups();
+    assert.equal(run?.['use'], 'used');
+    assert.ok(Number(run?.['used_tokens']) >= 0.9 * cached);
+    assert.ok(Number(run?.['steps']) > 1, 'in steps');
+  });
+
+  it('a request in mid-catch-up cuts it off and is answered; the next pause goes on where it ended', async () => {
+    const { daemon, warmups, requests } = await site();
+    const first = question('What do the rules say?');
+    const answer = await ask(daemon, { session: 'two', messages: [first], lines: 130 });
+    await until(async () => (await statusOf(daemon)).keeper.state === 'running');
+    await ask(daemon, { session: 'four', messages: [edit('Fix the typo in src/b.ts')], lines: 1 });
+    await until(() => warmups().some(({ result }) => result === 'cancelled'));
+    assert.equal(warmups()[0]?.['reason'], 'a request came in');
+    await until(() =>
+      warmups().some(({ session_id, result }) => session_id === idOf('two') && result === 'completed'),
+    );
+    const history = [first, { role: 'assistant', content: answer.content }];
+    await ask(daemon, { session: 'two', messages: [...history, edit('Fix src/c.ts')], lines: 130 });
+    await until(() => requests().length === 3);
+    const last = requests().at(-1);
+    assert.ok(Number(last?.['cached_tokens']) >= 0.9 * Number(last?.['prompt_tokens']), told(last));
+  });
+
+  it('evicts no conversation that goes on: ten entries are all that mlx_lm.server has', async () => {
+    // Edits on llama.cpp, so that mlx_lm.server is the one that catches up.
+    const { daemon, warmups, requests } = await site();
+    const sessions = ['a', 'bb', 'ccc', 'dddd', 'eeeee', 'ffffff'];
+    const asked = new Map<string, readonly object[]>();
+    for (const session of sessions) {
+      const first = question(`What does ${session} do?`);
+      const answer = await ask(daemon, { session, messages: [first], lines: 20 });
+      asked.set(session, [first, { role: 'assistant', content: answer.content }]);
+    }
+    await ask(daemon, { session: 'long', messages: [edit('Fix the typo in src/long.ts')], lines: 120 });
+    await until(() =>
+      warmups().some(({ backend, session_id }) => backend === 'mlx-lm' && session_id === idOf('long')),
+    );
+    const before = sessions.length + 1;
+    for (const session of sessions) {
+      const messages = [...(asked.get(session) ?? []), question('What does it say then?')];
+      await ask(daemon, { session, messages, lines: 20 });
+    }
+    await until(() => requests().length === before + sessions.length);
+    for (const row of requests().slice(before)) {
+      assert.equal(row['backend'], 'mlx-lm');
+      assert.ok(Number(row['cached_tokens']) >= 0.8 * Number(row['prompt_tokens']), told(row));
+    }
+  });
+
+  it('nothing is sent on battery', async () => {
+    const { daemon, warmups } = await site({}, { power: async () => 'battery' });
+    await ask(daemon, { session: 'three', messages: [question('What is it?')], lines: 1 });
+    await until(async () => (await statusOf(daemon)).keeper.state === 'off');
+    assert.equal((await statusOf(daemon)).keeper.detail, 'this machine runs on its battery');
+    assert.deepEqual(warmups(), []);
+  });
+
+  it('a daemon that stops in mid-catch-up ends at once, and its record says how', async () => {
+    const { daemon, home } = await site();
+    await ask(daemon, { session: 'five', messages: [question('What is there?')], lines: 130 });
+    await until(async () => (await statusOf(daemon)).keeper.state === 'running');
+    await daemon.close();
+    assert.deepEqual(
+      rowsOf(home, 'warmups').map(({ result, reason }) => [result, reason]),
+      [['cancelled', 'anyclaude was stopped']],
+    );
+  });
+
+  it('of two cold requests that begin alike the second finds what the first had read', async () => {
+    const { daemon, requests } = await site({
+      mode: 'mlx-lm',
+      backends: {
+        'mlx-lm': { url: mlx.url, contextWindow: 131_072, maxConcurrent: 4 },
+        lmstudio: { url: llama.url },
+      },
+    });
+    const messages = [question('What is alike?')];
+    const ofEach = ['six', 'sevens', 'eighth'].map((session) =>
+      ask(daemon, { session, messages, lines: 500 }),
+    );
+    await Promise.all(ofEach);
+    await until(() => requests().length === 3);
+    const cached = requests().map((row) => Number(row['cached_tokens']));
+    const prompt = Number(requests()[0]?.['prompt_tokens']);
+    assert.deepEqual(
+      cached.map((tokens) => tokens > 0.9 * prompt).toSorted(),
+      [false, true, true],
+      `${cached} of ${prompt}`,
+    );
   });
 });
 
-async function ask(daemon: RunningDaemon, session: string, messages: readonly object[], promptId: string) {
+function question(text: string) {
+  return { role: 'user', content: `${text} ${say('It says little.')}` };
+}
+
+function edit(text: string) {
+  return { role: 'user', content: text };
+}
+
+function idOf(session: string): string {
+  return `00000000-0000-4000-8000-${session.padEnd(12, '0')}`;
+}
+
+function told(row: Row | undefined): string {
+  return `${row?.['backend']}: ${row?.['cached_tokens']} of ${row?.['prompt_tokens']} tokens cached`;
+}
+
+type Asked = {
+  readonly session: string;
+  readonly messages: readonly object[];
+  /** Of the handbook in the system prompt, some eight tokens each. */
+  readonly lines?: number;
+  readonly agent?: string;
+};
+
+async function ask(daemon: RunningDaemon, { session, messages, lines = 80, agent }: Asked) {
   const response = await fetch(`${daemon.url}/v1/messages`, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      'x-claude-code-session-id': `00000000-0000-4000-8000-0000000000${session.length}`,
-      'x-claude-code-prompt-id': `${session} ${promptId}`,
+      'x-claude-code-session-id': idOf(session),
+      'x-claude-code-prompt-id': `${session} ${messages.length} ${agent}`,
+      ...(agent !== undefined && { 'x-claude-code-agent-id': agent }),
     },
     body: JSON.stringify({
-      model: 'claude-anyclaude',
-      max_tokens: 32,
-      system: `You are a coding agent. ${filler(80, 'handbook')}`,
-
+      ...{ model: 'claude-anyclaude', max_tokens: 16 },
+      system: `You are a coding agent. ${filler(lines, 'handbook')}`,
       messages,
     }),
   });
@@ -123,7 +235,7 @@ function rowsOf(home: string, table: 'requests' | 'warmups'): readonly Row[] {
   }
 }
 
-async function until(holds: () => Promise<boolean>): Promise<void> {
+async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
   for (let waited = 0; !(await holds()); waited += 1) {
     if (waited > 1200) throw new Error('It did not come true within a minute.');
     await sleep(50);
