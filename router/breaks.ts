@@ -7,7 +7,7 @@ import { hash } from 'node:crypto';
 import { grewFrom, type Segment, type Tail, tailOf } from '../wire/fingerprint.ts';
 import type { Tool } from '../wire/message.ts';
 import type { Front } from './front.ts';
-import type { Chain } from './observation.ts';
+import { type Chain, sharedLength } from './observation.ts';
 
 export const BREAK_CAUSES = [
   'system-changed',
@@ -121,18 +121,6 @@ export function overlapOf(before: PromptMark, after: PromptMark, chain: Chain): 
     if (take(movable, after.contents[at])) again += tokens(at);
   }
   return { kept, again };
-}
-
-/** Links that two prompts have in common. Each hash covers all before it, so halving finds the place. */
-export function sharedLength(a: readonly string[], b: readonly string[]): number {
-  let low = 0;
-  let high = Math.min(a.length, b.length);
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (a[middle - 1] === b[middle - 1]) low = middle;
-    else high = middle - 1;
-  }
-  return low;
 }
 
 /** A prompt that failed or was interrupted stays in front of the next one, in the same message. */

@@ -51,3 +51,15 @@ export type Observation = {
 export function tokensOf(chain: Chain): number {
   return chain.reduce((sum, link) => sum + link.tokens, 0);
 }
+
+/** Links that two prompts have in common. Each hash covers all before it, so halving finds the place. */
+export function sharedLength(a: readonly string[], b: readonly string[]): number {
+  let low = 0;
+  let high = Math.min(a.length, b.length);
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (a[middle - 1] === b[middle - 1]) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

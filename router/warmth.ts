@@ -2,7 +2,7 @@
 // what was sent there and completed, forgotten as that kind of server forgets, and corrected by what comes back.
 // Reports only ever lower the belief in what was sent or restore it to that: they never add a prompt.
 
-import { type Chain, type Observation, tokensOf } from './observation.ts';
+import { type Chain, type Observation, sharedLength, tokensOf } from './observation.ts';
 import { fieldsOf, isFiniteNumber } from './saved.ts';
 
 /** What a probe can tell of the program behind an address. */
@@ -236,18 +236,6 @@ function firstOf(held: readonly Held[], chains: readonly Chain[]): number | unde
     return most === 0 ? [] : [shared.lastIndexOf(most)];
   });
   return places.length === 0 ? undefined : Math.min(...places);
-}
-
-/** Links that two prompts have in common. Each hash covers all before it, so halving finds the place. */
-function sharedLength(a: readonly string[], b: readonly string[]): number {
-  let low = 0;
-  let high = Math.min(a.length, b.length);
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (a[middle - 1] === b[middle - 1]) low = middle;
-    else high = middle - 1;
-  }
-  return low;
 }
 
 /** A figure that cannot be true says nothing. */

@@ -3,7 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { openStage } from '../daemon/guardian-stage.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openStage, type Stage } from '../daemon/guardian-stage.ts';
 import type { RequestBody } from '../fixture/body.ts';
 import { reminder, text } from '../fixture/body.ts';
 import { namedTool } from '../fixture/tools.ts';
@@ -39,6 +40,7 @@ describe('the guardian before mlx_lm.server', { skip: noMlx }, () => {
     await engine.stop();
     engine = await startMlx({ prefillTps: 4000, port: engine.port });
     day.say('Welcome.', [text('Are you there?')]);
+    await notDown(stage);
     await ask();
     const rows = await stage.rows();
     assert.deepEqual(
@@ -67,6 +69,16 @@ describe('the guardian before mlx_lm.server', { skip: noMlx }, () => {
     assert.match(rows[0]?.server_version ?? '', /^\d+\.\d+\.\d+$/);
   });
 });
+
+/** A probe may have found the server gone, and it is not asked anew within the same second. */
+async function notDown(stage: Stage): Promise<void> {
+  for (let waited = 0; waited < 300; waited += 1) {
+    const { backends } = await stage.status();
+    if (backends.every(({ state }) => state !== 'down')) return;
+    await sleep(100);
+  }
+  throw new Error('the daemon did not find the server again within thirty seconds');
+}
 
 /** A small session in the client's shapes; the model says what its prompt dictates. */
 function createDay() {
