@@ -105,11 +105,14 @@ test('the installed package starts, migrates, answers, reports and stops', async
     // The page, its charts and the thread that reads the record for it.
     assert.match(await (await fetch(url)).text(), /<title>anyclaude<\/title>/);
     assert.match(await (await fetch(`${url}/page/uplot.js`)).text(), /export \{ uPlot as default \}/);
-    const history = (await (await fetch(`${url}/api/requests`)).json()) as { rows: { kind: string }[] };
-    assert.deepEqual(
-      history.rows.map(({ kind }) => kind),
-      ['main'],
-    );
+    // Written within moments of its end, by a store that is opened once the daemon listens.
+    let kinds: readonly string[] = [];
+    for (let tries = 0; tries < 200 && kinds.length === 0; tries += 1) {
+      const history = (await (await fetch(`${url}/api/requests`)).json()) as { rows: { kind: string }[] };
+      kinds = history.rows.map(({ kind }) => kind);
+      if (kinds.length === 0) await sleep(50);
+    }
+    assert.deepEqual(kinds, ['main']);
 
     const status = await run(process.execPath, [bin(), 'status', '--json'], { env, cwd: folder });
     assert.equal(JSON.parse(status.stdout).running, true);
