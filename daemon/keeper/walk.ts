@@ -1,6 +1,7 @@
 // The steps of one prefill, each cut by what is known of the server when its turn comes.
 
 import { randomUUID } from 'node:crypto';
+import type { Reader } from '../../backend/slot-choice.ts';
 import { cutsOf, startOf } from '../../router/catch-up.ts';
 import { type Chain, tokensOf } from '../../router/observation.ts';
 import { sessionKey } from '../../router/sessions.ts';
@@ -123,7 +124,15 @@ function stepTo(
 ) {
   const segmentTokens = chain.map(({ tokens }) => tokens);
   const front = frontOf(conversation, { segmentTokens, tokens: cut, tail: tailOf() });
-  return { member, model: job.model, front, isStep: cut < toTokens, uncachedTokens: cut - at };
+  const { model } = job;
+  return { member, model, front, reader: readerOf(job), isStep: cut < toTokens, uncachedTokens: cut - at };
+}
+
+/** What a new session of the project begins with may be lost; a conversation that someone goes on with may not. */
+function readerOf(job: PrefillJob): Reader {
+  return job.purpose === 'catch-up'
+    ? { name: sessionKey(job), part: 'ahead' }
+    : { name: `project ${job.project ?? ''}`, part: 'side' };
 }
 
 /** No two prompts alike: an exact repeat has killed a server before. It is the end of the prompt, and stays cold. */
