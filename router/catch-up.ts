@@ -104,8 +104,8 @@ function catchUpOf(
   const fromTokens = startOf(standby.match(chain));
   const toTokens = tokensOf(chain);
   if (toTokens - fromTokens < LEAST_DEBT_TOKENS) return undefined;
-  const others = resting.filter((one) => one.key !== key).map((one) => one.chain);
-  const cuts = cutsOf(standby, { fromTokens, toTokens, limits, room: standby.room(others) });
+  const room = standby.room(worthKeeping(resting.filter((one) => one.key !== key)));
+  const cuts = cutsOf(standby, { fromTokens, toTokens, limits, room });
   const last = cuts.at(-1);
   if (last === undefined) return undefined;
   const returnProbability = nextTurnShare / (1 + Math.max(0, nowMs - endedAtMs) / HALF_RETURN_MS);
@@ -114,6 +114,11 @@ function catchUpOf(
     debtTokens: toTokens - fromTokens,
     seconds: speed.ttft({ uncached: last - fromTokens, cached: fromTokens }).seconds,
   };
+}
+
+/** Those prompts that no prefill may push out of a cache. */
+export function worthKeeping(prompts: readonly { readonly chain: Chain }[]): readonly Chain[] {
+  return prompts.map(({ chain }) => chain).filter((chain) => tokensOf(chain) >= LEAST_DEBT_TOKENS);
 }
 
 /** Where the work begins: what is only hoped to be there is computed again, in short requests. */

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Reader } from '../../backend/slot-choice.ts';
-import { cutsOf, startOf } from '../../router/catch-up.ts';
+import { cutsOf, startOf, worthKeeping } from '../../router/catch-up.ts';
 import { type Chain, tokensOf } from '../../router/observation.ts';
 import { sessionKey } from '../../router/sessions.ts';
 import { frontOf } from '../../wire/front.ts';
@@ -91,7 +91,7 @@ function routeOf({ deps, job, progress }: Run): Route {
       progress.of(job, chain, server.epoch),
     ),
     toTokens: tokensOf(chain),
-    room: server.room(others.map((prompt) => prompt.chain)),
+    room: server.room(worthKeeping(others)),
   };
 }
 
