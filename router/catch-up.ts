@@ -7,7 +7,7 @@
 import type { BackendName } from './decision.ts';
 import { type Chain, tokensOf } from './observation.ts';
 import type { Speed } from './speed.ts';
-import type { Flavour, Match } from './warmth.ts';
+import { type Flavour, keepsSteps, type Match } from './warmth.ts';
 
 /** `whole`: what is computed serves only a prompt that begins with all of it. `nothing`: not even that was seen to help. */
 export type CacheUse = 'steps' | 'whole' | 'nothing';
@@ -169,11 +169,6 @@ export function cutsOf(
 
 /** Ends a prefill within one step of its own when nobody waits for it any more, and throws it away. */
 export function leavesPrefill(flavour: Flavour): boolean {
-  return flavour === 'mlx-lm';
-}
-
-/** Keeps an entry of each request, also of those that a later one has gone beyond. */
-function keepsSteps(flavour: Flavour): boolean {
   return flavour === 'mlx-lm';
 }
 

@@ -5,6 +5,7 @@ import type { Reader } from '../../backend/slot-choice.ts';
 import { cutsOf, startOf, worthKeeping } from '../../router/catch-up.ts';
 import { type Chain, tokensOf } from '../../router/observation.ts';
 import { sessionKey } from '../../router/sessions.ts';
+import { keepsSteps } from '../../router/warmth.ts';
 import { frontOf } from '../../wire/front.ts';
 import type { Conversation } from '../../wire/message.ts';
 import type { Member } from '../fleet.ts';
@@ -50,7 +51,7 @@ export async function walk(run: Run, sum: Sum, { signal, untilMs }: Bounds): Pro
     if (cut === undefined) return { result: 'completed', reason: NO_ROOM };
     sum.steps += 1;
     const report = await sendStep(deps, stepTo(run, route, { at, cut }), signal);
-    entries += 1;
+    if (keepsSteps(deps.memory.serverOf(job.backend).flavour)) entries += 1;
     if (report.result === 'lost') {
       losses += 1;
       if (losses > 1) return { result: 'failed', reason: LOSES };

@@ -255,14 +255,7 @@ describe('the prefill runner', () => {
 
   it('begins anew, in short steps, where mlx_lm.server turns out to have lost what it was believed to hold', async () => {
     const site = await asked();
-    const one = job(site, { backend: 'mlx-lm', model: 'mlx-lm-model' });
-    const longer = {
-      ...one,
-      conversation: {
-        ...one.conversation,
-        messages: [...one.conversation.messages, ...said('x '.repeat(400))],
-      },
-    };
+    const longer = goneOn(job(site, { backend: 'mlx-lm', model: 'mlx-lm-model' }));
     const lost: Script = async function* () {
       yield { type: 'progress', processed: 0, total: 5000 };
       yield* says('never')({} as never, {} as never);
@@ -283,6 +276,19 @@ describe('the prefill runner', () => {
     assert.equal(report.reason, 'its cache has no room');
     const again = await site.pauses.prefiller.run(job(site));
     assert.equal(again.steps, 0);
+  });
+
+  it('needs one slot for all its steps, however many, where another conversation has one', async () => {
+    const site = await asked();
+    site.lmstudio.scripts = [readsAll(site)];
+    const headers = { 'x-claude-code-session-id': 'another' };
+    await done(
+      post(site.url, question({ messages: [{ role: 'user', content: 'Fix src/a.ts' }] }), { headers }),
+    );
+    await until(() => site.deps.traffic.inFlight === 0);
+    const report = await site.pauses.prefiller.run(goneOn(job(site)));
+    assert.deepEqual([report.result, report.reason], ['completed', undefined]);
+    assert.ok(report.steps > 8, `${report.steps} steps, more than it has slots`);
   });
 
   it('goes on where it was cut off', async () => {
@@ -348,6 +354,12 @@ function readsAll(site: Site): Script {
     yield { type: 'content_block_start', index: 0, content_block: { type: 'text', text: 'a' } };
     yield* closing('max_tokens', { promptTokens: request.promptTokens, cachedTokens });
   };
+}
+
+/** By some 800 tokens. */
+function goneOn(job: PrefillJob): PrefillJob {
+  const messages = [...job.conversation.messages, ...said('x '.repeat(400))];
+  return { ...job, conversation: { ...job.conversation, messages } };
 }
 
 function said(text: string) {
