@@ -58,6 +58,9 @@ export type PrefillDeps = Pick<Deps, 'fleet' | 'memory' | 'estimator' | 'clock' 
   readonly onRun: (run: Warmup, job: PrefillJob) => void;
 };
 
+/** The reason of a job that was skipped because its backend is believed to have it all. */
+export const NOTHING_MISSING = 'nothing was missing';
+
 const MOST_WAITING = 64;
 const REQUEST_CAME = 'a request came in';
 const STOPPED = 'anyclaude was stopped';
@@ -122,7 +125,7 @@ async function runJob(run: Run): Promise<PrefillReport> {
   const startedAtMs = deps.clock.wall();
   const sum: Sum = { steps: 0 };
   const end = await walkWatched(run, sum, startedMs);
-  if (sum.steps === 0) return skipped(end.reason ?? 'nothing was missing');
+  if (sum.steps === 0) return skipped(end.reason ?? NOTHING_MISSING);
   const durationMs = deps.clock.now() - startedMs;
   const report: PrefillReport = { ...end, ...figuresOf(sum), durationMs };
   tellCaughtUp(run, sum, end);
