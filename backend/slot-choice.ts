@@ -19,8 +19,8 @@ export type SlotChoice = {
   watch(request: OpenRequest, items: AsyncIterable<StreamItem>): AsyncIterable<StreamItem>;
 };
 
-/** A server that computes a batch just now answers late: the request itself would have to wait for it, too. */
-const PATIENCE_MS = 1_000;
+/** A server that computes a batch just now answers behind it: the request itself would have to wait for that, too. */
+const PATIENCE_MS = 10_000;
 
 export function createSlotChoice(http: Http, status: () => BackendStatus): SlotChoice {
   const places = createPlaces();

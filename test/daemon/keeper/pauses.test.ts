@@ -175,6 +175,26 @@ describe('a pause', () => {
     assert.ok(use.savedSeconds > 0);
   });
 
+  it('breaks no cache, and what a break then makes of its work counts as lost', async () => {
+    const site = await start();
+    site.mlx.scripts = [says('It counts lines.')];
+    await done(post(site.url, question()));
+    await until(() => site.warmups.length > 0);
+    site.lmstudio.scripts = [says('Done.', { promptTokens: 700, cachedTokens: 4 })];
+    const messages = [
+      { role: 'user', content: 'What does it do?' },
+      { role: 'assistant', content: 'It counts lines.' },
+      { role: 'user', content: 'Fix the typo in src/a.ts' },
+    ];
+    await done(post(site.url, ask('', { system: `${SYSTEM} And brief.`, messages })));
+    await until(() => site.outcomes.length === 2);
+    const [first, second] = site.outcomes;
+    assert.equal(first?.cacheBreak, undefined);
+    assert.equal(second?.answeredBy, 'lmstudio');
+    assert.equal(second?.cacheBreak?.cause, 'system-changed');
+    assert.ok((second?.cacheBreak?.lostTokens ?? 0) > 400, `${second?.cacheBreak?.lostTokens} tokens lost`);
+  });
+
   it('leaves a backend alone for a while after it failed there', async () => {
     const site = await start();
     site.lmstudio.scripts = [refuses('rejected', 'It cannot render that.')];
