@@ -14,7 +14,7 @@ import {
 } from './histogram.ts';
 import type { Schema } from './schema.ts';
 import type { Sources } from './sources.ts';
-import { DECODED } from './sums.ts';
+import { DECODE_RATE, DECODED } from './sums.ts';
 
 /** `n` values, their median and their 95th percentile; the percentiles are null where n is 0. */
 export type Spread = { readonly n: number; readonly p50: number | null; readonly p95: number | null };
@@ -60,7 +60,6 @@ async function exactSpreads(
   grouping: Grouping,
 ): Promise<SpreadsByGroup> {
   const ttft = sql`ttft_ms`;
-  const speed = sql`output_tokens * 1000.0 / (duration_ms - ttft_ms)`;
   const select = [
     ...TTFT_NAMES.flatMap((name) => [
       counted(TTFTS[name], `${name}N`),
@@ -68,8 +67,8 @@ async function exactSpreads(
       percentile({ of: ttft, share: 0.95, where: TTFTS[name] }, `${name}P95`),
     ]),
     counted(DECODED, 'decodeN'),
-    percentile({ of: speed, share: 0.05, where: DECODED }, 'decodeP5'),
-    percentile({ of: speed, share: 0.5, where: DECODED }, 'decodeP50'),
+    percentile({ of: DECODE_RATE, share: 0.05, where: DECODED }, 'decodeP5'),
+    percentile({ of: DECODE_RATE, share: 0.5, where: DECODED }, 'decodeP50'),
   ];
   const rows = await askRequests<ExactColumns>(db, { sources, grouping, select });
   return new Map(rows.map(({ name, row }) => [name, fromColumns(row)]));
