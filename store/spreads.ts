@@ -2,7 +2,7 @@
 
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { CacheResult } from '../router/cache.ts';
-import { askHours, askRequests, type Grouped, type Grouping } from './grouping.ts';
+import { askHours, askRequests, type Grouped, type Grouping, nameOf } from './grouping.ts';
 import {
   addHistograms,
   bucketOf,
@@ -36,12 +36,19 @@ export type Spreads = {
 export const NO_SPREADS: Spreads = spreadsOf(new Map());
 
 /** The spreads of each group, by its name. */
-export type SpreadsByGroup = ReadonlyMap<string, Spreads>;
+type SpreadsByGroup = ReadonlyMap<string, Spreads>;
 
-export function spreadsBy(db: Kysely<Schema>, sources: Sources, grouping: Grouping): Promise<SpreadsByGroup> {
-  return sources.rolled === undefined
-    ? exactSpreads(db, sources, grouping)
-    : estimatedSpreads(db, sources, grouping);
+/** Of each group and of all of them together. */
+export async function spreadsBy(
+  db: Kysely<Schema>,
+  sources: Sources,
+  grouping: Grouping,
+): Promise<{ readonly groups: SpreadsByGroup; readonly all: Spreads }> {
+  if (sources.rolled !== undefined) return estimatedSpreads(db, sources, grouping);
+  const groups = await exactSpreads(db, sources, grouping);
+  // Percentiles cannot be added up.
+  const whole = await exactSpreads(db, sources, { ...grouping, keys: [] });
+  return { groups, all: whole.get(nameOf([])) ?? NO_SPREADS };
 }
 
 const TTFTS = {
@@ -94,7 +101,7 @@ async function estimatedSpreads(
   db: Kysely<Schema>,
   sources: Sources,
   grouping: Grouping,
-): Promise<SpreadsByGroup> {
+): Promise<{ readonly groups: SpreadsByGroup; readonly all: Spreads }> {
   const alsoBy = ['histogram', 'bucket'];
   const select = [sql`histogram`, sql`bucket`, sql`sum(requests) as requests`];
   const found = [
@@ -108,12 +115,22 @@ async function estimatedSpreads(
     ];
     found.push(...(await askRequests<Bucket>(db, { sources, grouping, select: counting, alsoBy, where })));
   }
-  return new Map([...gathered(found)].map(([name, histograms]) => [name, spreadsOf(histograms)]));
+  const groups = [...gathered(found, ({ name }) => name)];
+  const all = gathered(found, () => nameOf([])).get(nameOf([]));
+  return {
+    groups: new Map(groups.map(([name, histograms]) => [name, spreadsOf(histograms)])),
+    all: all === undefined ? NO_SPREADS : spreadsOf(all),
+  };
 }
 
-function gathered(buckets: readonly Grouped<Bucket>[]): ReadonlyMap<string, Histograms> {
+function gathered(
+  buckets: readonly Grouped<Bucket>[],
+  nameIn: (bucket: Grouped<Bucket>) => string,
+): ReadonlyMap<string, Histograms> {
   const groups = new Map<string, Map<HistogramName, Map<number, number>>>();
-  for (const { name, row } of buckets) {
+  for (const bucket of buckets) {
+    const { row } = bucket;
+    const name = nameIn(bucket);
     const group = groups.get(name) ?? new Map<HistogramName, Map<number, number>>();
     groups.set(name, group);
     const histogram = group.get(row.histogram) ?? new Map<number, number>();
