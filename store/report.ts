@@ -2,13 +2,14 @@
 // the daemon itself, or one of the rows. What the daemon answers (titles, probes, counts) never touches a model's
 // cache, so it would only blur the figures of the backends.
 
-import { CompiledQuery, type Kysely, sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { type ClaudeTokens, cachesOf } from './caches.ts';
 import { type Counts, countsOf, type Figures, figuresOf, okPercentOf } from './figures.ts';
 import { GROUPINGS, type KeyName, type KeyValues, type StatsBy } from './grouping.ts';
 import { type KvFigures, NO_KV_FIGURES } from './kv-figures.ts';
 import type { Schema } from './schema.ts';
 import { sessionsBy, sessionsIn } from './session-counts.ts';
+import { snapshot } from './snapshot.ts';
 import { EXACT_UP_TO_REQUESTS, type Sources, sourcesOf } from './sources.ts';
 import { NO_SPREADS, spreadsBy } from './spreads.ts';
 import { addSums, NOTHING } from './sums.ts';
@@ -96,20 +97,6 @@ export function emptyReport(range: StatsRange, by: StatsBy): StatsReport {
   };
 }
 
-async function snapshot<Answer>(
-  db: Kysely<Schema>,
-  read: (db: Kysely<Schema>) => Promise<Answer>,
-): Promise<Answer> {
-  return db.connection().execute(async (connection) => {
-    await connection.executeQuery(CompiledQuery.raw('begin'));
-    try {
-      return await read(connection);
-    } finally {
-      await connection.executeQuery(CompiledQuery.raw('commit'));
-    }
-  });
-}
-
 async function totalsOf(db: Kysely<Schema>, sources: Sources, { sums, spreads }: Served) {
   const served = sums.reduce((all, { row }) => addSums(all, row), NOTHING);
   const here = await sumOf(db, sources, { facet: 'here', keys: [] });
@@ -151,7 +138,8 @@ async function rowsBy(
 }
 
 function byName(keys: readonly KeyName[], a: StatsRow, b: StatsRow): number {
-  const name = (row: StatsRow) => keys.map((key) => (key === 'cause' ? '' : (row[key] ?? ''))).join('\n');
+  const name = (row: StatsRow) =>
+    keys.map((key) => (key === 'cause' || key === 'step' ? '' : (row[key] ?? ''))).join('\n');
   return name(a) < name(b) ? -1 : 1;
 }
 
