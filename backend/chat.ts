@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { createChatTranslator } from '../wire/from-chat.ts';
 import type { Conversation } from '../wire/message.ts';
-import { toChat } from '../wire/to-chat.ts';
+import { chatJson, toChat } from '../wire/to-chat.ts';
 import type { Backend, BackendStatus, OpenRequest } from './backend.ts';
 import { countTokens } from './count.ts';
 import type { Gate } from './gate.ts';
@@ -68,7 +68,7 @@ function chatBody({ conversation, model, sideOf }: OpenRequest, options: LocalBa
     images: sendsImages(conversation, flavour, supportsImages) ? 'send' : 'note',
     toolChoice: flavour === 'mlx-lm' ? 'omit' : 'send',
   });
-  return JSON.stringify({ ...request, ...extras(flavour), ...sideSlot(sideOf, flavour, slots) });
+  return chatJson({ ...request, ...extras(flavour), ...sideSlot(sideOf, flavour, slots) });
 }
 
 /** An image kills a request that a server for text alone gets; one of unknown talents is given the chance. */
