@@ -61,8 +61,6 @@ export type Memory = Knowledge &
     serverOf(backend: BackendName): Pick<ServerBelief, 'flavour' | 'epoch' | 'room'>;
     /** Why the backend should take no edits now, in one clause; undefined where it may. */
     editsFailing(backend: BackendName, turn: TurnName, nowMs: number): string | undefined;
-    /** Most of its edits fail. */
-    editsBroken(backend: BackendName): boolean;
     /** Why no conversation should move to the backend now, in one clause; undefined where it may. */
     unsteady(backend: BackendName, nowMs: number): string | undefined;
     /** What outlives the process: speeds and habits. What a server holds does not, for nobody watches it meanwhile. */
@@ -127,7 +125,6 @@ export function createMemory(limits: MemoryLimits = LIMITS, saved?: unknown): Me
     caughtUp: sessions.noteCatchUp,
     serverOf: servers.of,
     editsFailing: (backend, turn, nowMs) => records.get(backend)?.failing(turnKey(turn), nowMs),
-    editsBroken: (backend) => records.get(backend)?.isBroken ?? false,
     unsteady: (backend, nowMs) => servers.of(backend).unsteady(nowMs),
     toJSON: () => ({ servers: servers.toJSON(), habits: habits.toJSON() }),
   };
