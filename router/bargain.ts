@@ -16,10 +16,10 @@ type BargainInput = WishInput & {
 };
 
 /** Seconds that a change must be worth beyond its doubt: where nothing binds the request, and where a turn is warm. */
-const FREE_MARGIN_S = 1;
+const FREE_MARGIN_S = 0.5;
 const BOUND_MARGIN_S = 3;
 /** Standard deviations of the difference. */
-const DOUBT = 0.5;
+const DOUBT = 0.3;
 /** A turn that has just moved stays there for so long. */
 const DWELL_MS = 30_000;
 /** After so long nobody waits in the middle of anything. */
@@ -89,8 +89,15 @@ function wishOf(
   return { backend, reason, detail, others: 'may-answer', thenBackend: next };
 }
 
+/**
+ * Where a conversation begins, nobody knows what it will be about: what a person would rather have had of calls that may
+ * never come is no reason to leave.
+ */
 function isWorth(stay: Cost, leave: Cost, marginS: number): boolean {
-  return stay.seconds - leave.seconds > marginS + DOUBT * Math.hypot(stay.sigma, leave.sigma);
+  const preferred = stay.parts.preference - leave.parts.preference;
+  const unsure = DOUBT * Math.hypot(stay.preferenceSigma, leave.preferenceSigma);
+  const seconds = stay.seconds - leave.seconds - Math.min(Math.max(0, preferred), unsure);
+  return seconds > marginS + DOUBT * Math.hypot(stay.sigma, leave.sigma);
 }
 
 function cheapest(costs: readonly Cost[]): Cost {

@@ -174,9 +174,9 @@ function figuresOf({ steps, first, last, computedTokens }: Sum) {
 /** The router learns from it how much of what a backend misses a pause makes good. */
 function tellCaughtUp({ deps, job }: Run, { first, last }: Sum): void {
   if (job.purpose !== 'catch-up' || first === undefined || last?.promptTokens === undefined) return;
-  const { sessionId, agentId } = job;
+  const { backend, sessionId, agentId } = job;
   deps.memory.caughtUp(
     { sessionId, agentId, turnId: '' },
-    { fromTokens: first.cachedTokens ?? 0, toTokens: last.promptTokens },
+    { backend, fromTokens: first.cachedTokens ?? 0, toTokens: last.promptTokens },
   );
 }

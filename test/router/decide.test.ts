@@ -37,7 +37,17 @@ const failing = { editsFailing: '5 of its last 20 edits failed' };
 
 function cost(backend: string, seconds: number, more: Partial<Cost> = {}): Cost {
   const parts = { queue: 0, load: 0, prefill: seconds, decode: 0, quality: 0, preference: 0, future: 0 };
-  return { backend, seconds, parts, ttftSeconds: seconds, sigma: 0.1, matchedTokens: 0, warm: 0, ...more };
+  return {
+    backend,
+    seconds,
+    parts,
+    ttftSeconds: seconds,
+    sigma: 0.1,
+    preferenceSigma: 0,
+    matchedTokens: 0,
+    warm: 0,
+    ...more,
+  };
 }
 const costs = (mlxS: number, lmstudioS: number) => [cost('mlx-lm', mlxS), cost('lmstudio', lmstudioS)];
 const last = (backend: string, idleMs = 1000) => ({ backend, dwellMs: 60_000, idleMs });
@@ -288,13 +298,13 @@ const table: readonly Row[] = [
   ],
   [
     'a difference within the margin is none',
-    { costs: costs(3, 2.1) },
+    { costs: costs(3, 2.6) },
     ['mlx-lm', 'lmstudio'],
     'follows-task',
   ],
   [
     'a difference within the doubt is none',
-    { costs: [cost('mlx-lm', 40, { sigma: 60 }), cost('lmstudio', 20)] },
+    { costs: [cost('mlx-lm', 40, { sigma: 80 }), cost('lmstudio', 20)] },
     ['mlx-lm', 'lmstudio'],
     'follows-task',
   ],
