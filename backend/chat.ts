@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { createChatTranslator } from '../wire/from-chat.ts';
 import type { Conversation } from '../wire/message.ts';
-import { toChat } from '../wire/to-chat.ts';
+import { chatJson, toChat } from '../wire/to-chat.ts';
 import type { Backend, BackendStatus, Opened, OpenRequest } from './backend.ts';
 import { countTokens } from './count.ts';
 import type { Gate } from './gate.ts';
@@ -82,7 +82,7 @@ function chatBody(
     images: sendsImages(conversation, flavour, supportsImages) ? 'send' : 'note',
     toolChoice: flavour === 'mlx-lm' ? 'omit' : 'send',
   });
-  return JSON.stringify({ ...request, ...extras(flavour), id_slot: slot });
+  return chatJson({ ...request, ...extras(flavour), id_slot: slot });
 }
 
 /** An image kills a request that a server for text alone gets; one of unknown talents is given the chance. */

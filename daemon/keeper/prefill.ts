@@ -185,6 +185,6 @@ function tellCaughtUp({ deps, job }: Run, { first, last }: Sum, { result, reason
   if (purpose !== 'catch-up' || first === undefined || last?.promptTokens === undefined) return;
   deps.memory.caughtUp(
     { sessionId, agentId, turnId: '' },
-    { fromTokens: first.cachedTokens ?? 0, toTokens: last.promptTokens },
+    { backend, fromTokens: first.cachedTokens ?? 0, toTokens: last.promptTokens },
   );
 }

@@ -85,6 +85,19 @@ describe('a pause', () => {
     assert.ok(lmstudio.asked.length > 1, 'in steps');
   });
 
+  it('tells the router how much of what a backend had missed it made good', async () => {
+    const { url, lmstudio, warmups, deps } = await start();
+    lmstudio.scripts = Array.from({ length: 9 }, () => says('x', { promptTokens: 600, cachedTokens: 0 }));
+    await done(post(url, question()));
+    await until(() => warmups.length > 0);
+    const [answer, next] = ['It counts lines.', 'And words?'];
+    const roles = ['user', 'assistant', 'user'];
+    const messages = ['What does it do?', answer, next].map((content, at) => ({ role: roles[at], content }));
+    await done(post(url, question({ messages })));
+    assert.ok(deps.memory.catchUpShare('lmstudio') > 0.05, String(deps.memory.catchUpShare('lmstudio')));
+    assert.equal(deps.memory.catchUpShare('mlx-lm'), 0);
+  });
+
   it('does not begin between the calls of a turn', async () => {
     const { url, mlx, lmstudio, warmups } = await start();
     mlx.scripts = [calls('t1', 'Read', {}), says('It counts lines.')];
