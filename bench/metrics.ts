@@ -50,7 +50,7 @@ async function overHttp(accept: string): Promise<readonly Figure[]> {
   app.get('/bare', (_request, response) => response.type('text/plain').end(same));
   app.get('/metrics', async (_request, response) => {
     const { contentType, text } = await metrics.render(accept);
-    response.set('content-type', contentType).end(text);
+    response.set('content-type', contentType).end(Buffer.from(text));
   });
   const server = app.listen(0, '127.0.0.1');
   await once(server, 'listening');
