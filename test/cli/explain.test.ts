@@ -124,7 +124,8 @@ test('the newest request is -1, the one before it -2, and a missing one is said 
 
 test('what nobody told is a dash on the screen and null in JSON', async (t) => {
   const silent = outcome('r-1', { cache: { evidence: 'none' } });
-  const { ttftMs: _t, outputTokens: _o, classification: _c, decision: _d, ...rest } = silent;
+  const { ttftMs: _t, firstTokenMs: _f, outputTokens: _o, ...told } = silent;
+  const { classification: _c, decision: _d, ...rest } = told;
   const path = await recorded(t, [rest]);
   const { stdout } = await explain(path, 'r-1');
   assert.match(
