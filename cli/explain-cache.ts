@@ -6,11 +6,12 @@ import { plural } from './shown.ts';
 
 type Outcome = Explained['outcome'];
 
-export function cacheLines({ cacheBreak, saved, coldLoad }: Outcome, pen: Pen): readonly string[] {
+export function cacheLines({ cacheBreak, saved, readAhead, coldLoad }: Outcome, pen: Pen): readonly string[] {
   return [
     ...(coldLoad === true ? ['The model had to be loaded first.'] : []),
     ...(cacheBreak === null ? [] : [breakLine(cacheBreak, pen)]),
     ...(saved === null ? [] : [savedLine(saved)]),
+    ...(readAhead === null ? [] : [readAheadLine(readAhead)]),
   ];
 }
 
@@ -31,4 +32,8 @@ function savedLine(saved: NonNullable<Outcome['saved']>): string {
   const wait = basis === 'predicted' ? 'with a wait that is predicted, too' : 'by the wait that was measured';
   const samples = coldSamples === null ? '' : `; ${plural(coldSamples, 'cold prompt')} seen here`;
   return `The cache saved about ${seconds.toFixed(2)} s${between} (${wait}${samples})`;
+}
+
+function readAheadLine({ tokens, savedSeconds }: NonNullable<Outcome['readAhead']>): string {
+  return `Read in the pause before it: ${tokens} tokens, so that it waited about ${savedSeconds.toFixed(2)} s less`;
 }

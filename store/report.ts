@@ -7,6 +7,7 @@ import { type ClaudeTokens, cachesOf } from './caches.ts';
 import { type Counts, countsOf, type Figures, figuresOf, okPercentOf } from './figures.ts';
 import { GROUPINGS, type KeyName, type KeyValues, type StatsBy } from './grouping.ts';
 import { type KvFigures, NO_KV_FIGURES } from './kv-figures.ts';
+import type { PausesFigures } from './pauses.ts';
 import type { Schema } from './schema.ts';
 import { sessionsBy, sessionsIn } from './session-counts.ts';
 import { snapshot } from './snapshot.ts';
@@ -55,6 +56,8 @@ export type StatsReport = {
   readonly timeline: Timeline;
   /** What the prompt caches did, and what broke them. */
   readonly kvCache: KvFigures;
+  /** What was read in pauses, for nobody's answer; null where nothing was, or its rows are gone. */
+  readonly pauses: PausesFigures | null;
   /** A row a model; these requests are among the totals and rows, too. */
   readonly claudeApi: readonly ClaudeTokens[];
 };
@@ -93,7 +96,7 @@ export function emptyReport(range: StatsRange, by: StatsBy): StatsReport {
   const totals = { ...countsOf(NOTHING, 0), running: 0, ...figuresOf(NOTHING, NO_SPREADS) };
   return {
     ...{ range, by, percentiles: 'exact', totals, answeredHere: { requests: 0 }, rows: [] },
-    ...{ timeline: NO_TIMELINE, kvCache: NO_KV_FIGURES, claudeApi: [] },
+    ...{ timeline: NO_TIMELINE, kvCache: NO_KV_FIGURES, pauses: null, claudeApi: [] },
   };
 }
 
