@@ -4,6 +4,7 @@
 
 import type Database from 'better-sqlite3';
 import { CompiledQuery, type DatabaseConnection, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely';
+import { isSafeSqlite } from './sqlite-version.ts';
 
 export class StoreDialect extends SqliteDialect {
   readonly #sqlite: Database.Database;
@@ -44,12 +45,6 @@ class TransactionalAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
     return true;
   }
-}
-
-/** Older SQLite can lose a WAL that is reset while a reader looks on (sqlite.org/wal.html#walresetbug). */
-export function isSafeSqlite(version: string): boolean {
-  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
-  return major * 1e6 + minor * 1e3 + patch >= 3_051_003;
 }
 
 /** Throws where the SQLite that is linked in is too old. */

@@ -55,6 +55,8 @@ const SHOWN_BY: Readonly<Record<string, readonly [file: string, words: string]>>
   'npm run bench:overhead': ['test/bench/overhead.test.ts', "'../../bench/overhead.ts'"],
   'npm run bench:routing': ['test/bench/routing.test.ts', "'bench', 'routing.ts'"],
   'npm run bench:sessions': ['test/bench/sessions.test.ts', "'../../bench/sessions.ts'"],
+  'npm run bench:metrics': ['test/bench/metrics.test.ts', "'../../bench/metrics.ts'"],
+  'npm run bench:statusline': ['test/bench/statusline.test.ts', "'../../bench/statusline.ts'"],
   'npm run bench:store': ['test/bench/store.test.ts', "'../../bench/store.ts'"],
   'anyclaude start': ['test/cli/lifecycle.test.ts', "'start'"],
   'anyclaude start --foreground': ['test/cli/stop.test.ts', "'--foreground'"],
