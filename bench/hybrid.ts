@@ -35,7 +35,7 @@ for (const part of options.quick ? (['mlx'] as const) : (['mlx', 'llama'] as con
   }
 }
 
-const sessions = { on: await play('on'), off: await play('off') };
+const sessions = { on: told(await play('on')), off: told(await play('off')) };
 const mlx = {
   name: 'mlx_lm.server',
   start: () => startMlx(SPEEDS),
@@ -48,9 +48,9 @@ const delays: Delays[] = [];
 const cancelled: Cancelled[] = [];
 for (const server of options.quick ? [mlx] : [mlx, llama]) {
   say(`${server.name}: requests in mid-catch-up …`);
-  delays.push(await measureDelays(server, size.delays));
+  delays.push(told(await measureDelays(server, size.delays)));
   say(`${server.name}: cancelled prefills …`);
-  cancelled.push(await measureCancelled(server));
+  cancelled.push(told(await measureCancelled(server)));
 }
 const result: HybridResult = { sessions, delays, cancelled };
 process.stdout.write(options.json ? `${JSON.stringify(result, null, 2)}\n` : `${toText(result)}\n`);
@@ -71,6 +71,12 @@ async function play(catchUp: 'on' | 'off'): Promise<SessionResult> {
     await analysis.stop();
     await edit.stop();
   }
+}
+
+/** At once: a whole run takes some twenty minutes. */
+function told<Result>(result: Result): Result {
+  say(JSON.stringify(result));
+  return result;
 }
 
 function say(line: string): void {

@@ -183,12 +183,7 @@ function candidates(
     if (candidate.state === 'down') guardian.lost(candidate.name);
     const editsFailing = memory.editsFailing(candidate.name, turn, nowMs);
     const unsteady = memory.unsteady(candidate.name, nowMs);
-    const editsBroken = editsFailing !== undefined && memory.editsBroken(candidate.name);
-    return {
-      ...candidate,
-      ...(editsFailing && { editsFailing, editsBroken }),
-      ...(unsteady && { unsteady }),
-    };
+    return { ...candidate, ...(editsFailing && { editsFailing }), ...(unsteady && { unsteady }) };
   });
   // Its bytes pass unchanged, the model's name among them.
   return [...local, { name: claude.name, model: requestedModel, state: 'unknown', isCloud: true }];
