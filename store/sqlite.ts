@@ -27,7 +27,7 @@ class ImmediateDriver extends SqliteDriver {
   readonly #sqlite: Database.Database;
 
   constructor(sqlite: Database.Database) {
-    super({ database: sqlite });
+    super({ database: { prepare: keptStatements(sqlite), close: () => sqlite.close() } });
     this.#sqlite = sqlite;
   }
 
@@ -39,6 +39,21 @@ class ImmediateDriver extends SqliteDriver {
     // A full disk makes SQLite roll back by itself; a second rollback would hide the error that matters.
     if (this.#sqlite.inTransaction) await super.rollbackTransaction(connection);
   }
+}
+
+/** So many different ones are written again and again: those of the recorder, and begin and commit. */
+const MOST_STATEMENTS = 16;
+
+/** What writes is prepared once, for that takes longer than to run it. A reader may still be in use: it is not kept. */
+function keptStatements(sqlite: Database.Database): (sql: string) => Database.Statement<unknown[]> {
+  const kept = new Map<string, Database.Statement<unknown[]>>();
+  return (sql) => {
+    const known = kept.get(sql);
+    if (known !== undefined) return known;
+    const statement = sqlite.prepare<unknown[]>(sql);
+    if (!statement.reader && kept.size < MOST_STATEMENTS) kept.set(sql, statement);
+    return statement;
+  };
 }
 
 class TransactionalAdapter extends SqliteAdapter {
