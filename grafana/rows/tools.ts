@@ -1,6 +1,6 @@
 // Whether the models' tool calls can be used.
 
-import { series } from '../panel.ts';
+import { series } from '../over-time.ts';
 import { perMinute, rate, ratio, sumBy } from '../promql.ts';
 
 export function tools() {
@@ -25,7 +25,7 @@ export function tools() {
       {
         title: 'Invalid tool calls',
         description:
-          'Share of the tool calls of a backend that came out broken. Over 5 % the model is not up to it.',
+          'Share of the tool calls of a backend that came out broken. Above the dashed line, 5 %, the model is not up to it.',
         unit: 'percentunit',
         span: 12,
         queries: [
@@ -38,7 +38,7 @@ export function tools() {
           },
         ],
       },
-      { max: 1 },
+      { limit: 0.05, least: 0.1 },
     ),
   ];
 }
