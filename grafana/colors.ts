@@ -60,10 +60,18 @@ function shade(color: string, index: number): string {
 const SHADES = { reported: '', progress: 'dark-', inferred: 'light-' } as const;
 
 /** `hit (reported)` and the like: the result as the colour, where it is known from as the shade. */
-export function evidenceColors(): Colors {
-  const results = { hit: 'green', partial: 'yellow', miss: 'red' };
-  const known = Object.entries(SHADES).flatMap(([evidence, prefix]) =>
-    Object.entries(results).map(([result, color]) => [`${result} (${evidence})`, prefix + color]),
+export function resultsByEvidence(): Colors {
+  return { ...byEvidence({ hit: 'green', partial: 'yellow', miss: 'red' }), 'unknown (none)': 'text' };
+}
+
+/** `mlx-lm (reported)` and the like. */
+export function backendsByEvidence(): Colors {
+  return byEvidence(NAMES['backend'] ?? {});
+}
+
+function byEvidence(colors: Colors): Colors {
+  const all = Object.entries(SHADES).flatMap(([evidence, prefix]) =>
+    Object.entries(colors).map(([name, color]) => [`${name} (${evidence})`, prefix + color]),
   );
-  return { ...Object.fromEntries(known), 'unknown (none)': 'text' };
+  return Object.fromEntries(all);
 }

@@ -1,6 +1,6 @@
 // What the prompt caches did, and from where that is known.
 
-import { evidenceColors } from '../colors.ts';
+import { backendsByEvidence, resultsByEvidence } from '../colors.ts';
 import { series } from '../over-time.ts';
 import { hitRatio, increase, perMinute, quantile, sumBy } from '../promql.ts';
 
@@ -47,7 +47,7 @@ function found() {
           },
         ],
       },
-      { draw: 'stacked-bars', colors: evidenceColors(), nothing: 'No backend was asked' },
+      { draw: 'stacked-bars', colors: resultsByEvidence(), nothing: 'No backend was asked' },
     ),
     series(
       {
@@ -92,7 +92,7 @@ function worth() {
           },
         ],
       },
-      { draw: 'stacked-bars', nothing: 'Nothing was saved' },
+      { draw: 'stacked-bars', colors: backendsByEvidence(), nothing: 'Nothing was saved' },
     ),
     series(
       {

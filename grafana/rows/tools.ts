@@ -3,7 +3,10 @@
 import { series } from '../over-time.ts';
 import { perMinute, rate, ratio, sumBy } from '../promql.ts';
 
+const INVALID = { 'mlx-lm invalid': 'red', 'lmstudio invalid': 'dark-red', 'claude invalid': 'light-red' };
+
 export function tools() {
+  const calls = (result: string) => `${perMinute('backend', 'tool_calls_total', `result="${result}"`)} > 0`;
   return [
     series(
       {
@@ -13,13 +16,11 @@ export function tools() {
         unit: 'cpm',
         span: 12,
         queries: [
-          {
-            expr: `${perMinute('backend, result', 'tool_calls_total')} > 0`,
-            legend: '{{backend}} {{result}}',
-          },
+          { expr: calls('valid'), legend: '{{backend}}' },
+          { expr: calls('invalid'), legend: '{{backend}} invalid' },
         ],
       },
-      { draw: 'stacked-bars', nothing: 'No tool was called' },
+      { draw: 'stacked-bars', colors: INVALID, nothing: 'No tool was called' },
     ),
     series(
       {
