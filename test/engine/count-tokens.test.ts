@@ -109,19 +109,18 @@ async function measured({ url }: Rig, body: RequestBody): Promise<number> {
 }
 
 const BOUND: Readonly<Record<TextKind, number>> = { prose: 0.05, code: 0.05, json: 0.05, cjk: 0.1 };
-/** Sessions of a first day: in each every kind of text comes by once, so that 160 requests bring a new text. */
-const SESSIONS = 40;
-const SAMPLES = 12;
+/** Sessions of a first day: in each every kind of text comes by once, so that 128 requests bring a new text. */
+const SESSIONS = 32;
 
 type Random = () => number;
 /** About 1,000 to 5,000 tokens, as tools return them. */
 const learnable = (sources: Sources, kind: TextKind, random: Random) =>
-  sources[kind].learn((kind === 'cjk' ? 1_000 : 4_000) * 5 ** random(), random);
-/** About 1,000 to 20,000 tokens, out of other files. */
+  sources[kind].learn((kind === 'cjk' ? 500 : 4_000) * 5 ** random(), random);
+/** About 1,000 to 10,000 tokens, out of other packages. */
 const unseen = (sources: Sources, kind: TextKind, random: Random) =>
-  Array.from({ length: SAMPLES }, () =>
-    sources[kind].unseen((kind === 'cjk' ? 1_000 : 4_000) * 20 ** random(), random),
-  );
+  sources[kind].unseen((kind === 'cjk' ? 500 : 4_000) * 10 ** random(), random);
+const manyUnseen = (count: number, ...how: Parameters<typeof unseen>) =>
+  Array.from({ length: count }, () => unseen(...how));
 
 function within(t: TestContext, kind: TextKind, errors: readonly number[]): void {
   const sorted = errors.map(Math.abs).sort((left, right) => left - right);
@@ -164,10 +163,10 @@ describe('count_tokens of mlx_lm.server, which has no endpoint for it', { skip: 
 
   for (const kind of TEXT_KINDS) {
     it(`is within ${100 * BOUND[kind]} % of the server's own count for every ${kind} text alone`, async (t) => {
-      within(t, kind, await errorsOf(unseen(sources, kind, random).map(onlyText)));
+      within(t, kind, await errorsOf(manyUnseen(16, sources, kind, random).map(onlyText)));
     });
     it(`is within ${100 * BOUND[kind]} % for every session with a ${kind} text in it`, async (t) => {
-      within(t, kind, await errorsOf(unseen(sources, kind, random).map(sessionWith)));
+      within(t, kind, await errorsOf(manyUnseen(6, sources, kind, random).map(sessionWith)));
     });
   }
 });

@@ -26,6 +26,8 @@ export type MlxOptions = {
   readonly thinking?: boolean;
   /** SmolLM2's, instead of one that is trained on the spot: needs llama.cpp's environment too. */
   readonly realVocabulary?: boolean;
+  /** A model of recurrent layers too, whose cache can't be cut back: what was kept serves whole or not at all. */
+  readonly hybrid?: boolean;
   readonly port?: number;
   readonly progress?: Progress;
 };
@@ -38,7 +40,7 @@ export async function startMlx(options: MlxOptions = {}): Promise<Engine> {
     python,
     model,
     port: options.port,
-    env: { ...(await cacheFolders()), ...speeds(options) },
+    env: { ...(await cacheFolders()), ...manners(options) },
     args: (port) => [
       'mlx',
       ...['--model', model, '--trust-remote-code', '--host', '127.0.0.1', '--port', String(port)],
@@ -124,10 +126,11 @@ async function cacheFolders(): Promise<Record<string, string>> {
   return { HF_HOME: home, HF_HUB_OFFLINE: '1', TMPDIR: temporary };
 }
 
-function speeds({ prefillTps, decodeTps }: MlxOptions): Record<string, string> {
+function manners({ prefillTps, decodeTps, hybrid }: MlxOptions): Record<string, string> {
   return {
     SCRIPTED_PREFILL_TPS: String(prefillTps ?? 0),
     SCRIPTED_DECODE_TPS: String(decodeTps ?? 0),
+    SCRIPTED_HYBRID: hybrid ? '1' : '0',
   };
 }
 
