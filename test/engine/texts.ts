@@ -20,7 +20,7 @@ export function textSources(python?: string): Readonly<Record<TextKind, TextSour
   return {
     prose: twoOf(files.filter(isPage).map(asShelf(asProse))),
     code: twoOf(files.filter(isCode).map(asShelf(asCode))),
-    json: twoOf([...schemas(), ...files.filter(isJson).map(asShelf(asJson))]),
+    json: twoOf([...schemas(), ...files.filter(isManifest).map(asShelf(asJson))]),
     cjk: twoOf(cjk()),
   };
 }
@@ -51,7 +51,7 @@ function filesIn(root: string): File[] {
 }
 
 const isPage = ({ path }: File) => path.endsWith('.md') && !/changelog|history|licen[cs]e/i.test(path);
-const isJson = ({ path }: File) => path.endsWith('.json') && !/schema\.json$/.test(path);
+const isManifest = ({ path }: File) => path.endsWith(`${sep}package.json`);
 const isCode = ({ path }: File) => /\.(?:[mc]?[jt]s|py|c|cpp|h|hpp)$/.test(path);
 
 function asShelf(read: (text: string) => string): (file: File) => Shelf {
@@ -96,7 +96,7 @@ function share(text: string, characters: RegExp): number {
   return (text.match(characters) ?? []).length / (text.replace(/\s/g, '').length || 1);
 }
 
-/** As a tool's definition is written into a prompt: one line, a name, a description, properties. */
+/** As tools are written into a prompt: a line for each, a name, a description, properties. Three at a time. */
 function schemas(): Shelf[] {
   const files = ['@biomejs/biome/configuration_schema.json', 'knip/schema.json'];
   const parts = files.flatMap((file) => {
@@ -107,7 +107,7 @@ function schemas(): Shelf[] {
     return Object.entries({ ...schema['$defs'], ...schema['definitions'], ...schema['properties'] });
   });
   const tools = parts.map(([name, input_schema]) => JSON.stringify({ name, input_schema }));
-  return chunked(tools, 6).map((some, at) => ({ origin: `schema ${at}`, read: () => some.join('\n') }));
+  return chunked(tools, 3).map((some, at) => ({ origin: `schema ${at}`, read: () => some.join('\n') }));
 }
 
 /** Sentences of translated texts, and the names that every Node knows in these languages. */
