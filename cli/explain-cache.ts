@@ -4,11 +4,12 @@ import type { Explained } from '../store/explained.ts';
 
 type Outcome = Explained['outcome'];
 
-export function cacheLines({ cacheBreak, saved, coldLoad }: Outcome): readonly string[] {
+export function cacheLines({ cacheBreak, saved, readAhead, coldLoad }: Outcome): readonly string[] {
   return [
     ...(coldLoad === true ? ['The model had to be loaded first.'] : []),
     ...(cacheBreak === null ? [] : [breakLine(cacheBreak)]),
     ...(saved === null ? [] : [savedLine(saved)]),
+    ...(readAhead === null ? [] : [readAheadLine(readAhead)]),
   ];
 }
 
@@ -29,4 +30,8 @@ function savedLine(saved: NonNullable<Outcome['saved']>): string {
   const wait = basis === 'predicted' ? 'with a wait that is predicted, too' : 'by the wait that was measured';
   const samples = `${coldSamples ?? 0} cold ${coldSamples === 1 ? 'prompt' : 'prompts'} seen here`;
   return `The cache saved about ${seconds.toFixed(2)} s${between} (${wait}; ${samples})`;
+}
+
+function readAheadLine({ tokens, savedSeconds }: NonNullable<Outcome['readAhead']>): string {
+  return `Read in the pause before it: ${tokens} tokens, so that it waited about ${savedSeconds.toFixed(2)} s less`;
 }

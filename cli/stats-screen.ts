@@ -96,13 +96,14 @@ function timeline(
   return [line.length + legend.length > screen.columns ? line : line + pen.dim(legend)];
 }
 
-function summary({ totals, kvCache }: StatsReport, pen: Pen): readonly string[] {
+function summary({ totals, kvCache, pauses }: StatsReport, pen: Pen): readonly string[] {
   const { saved, breaks } = kvCache;
   const prompt = `Prompt tokens: ${shownTokens(totals.promptTokens, pen)}${cachedPart(totals, pen)}.`;
   return [
     prompt,
     ...(saved === null ? [] : [savedLine(saved, pen)]),
     ...(breaks.count === 0 ? [] : [breaksLine(breaks, pen)]),
+    ...(pauses === null ? [] : [pausesLine(pauses, pen)]),
   ];
 }
 
@@ -123,6 +124,14 @@ function breaksLine(breaks: StatsReport['kvCache']['breaks'], pen: Pen): string 
   const causes = breaks.causes.map(({ cause, count }) => `${count} ${safe(cause, pen)}`).join(', ');
   const time = breaks.seconds === null ? '' : `, ${shownSpan(breaks.seconds * 1000, pen)}`;
   return `Cache breaks: ${breaks.count} (${causes}); ${shownTokens(breaks.tokens, pen)} tokens computed again${time}.`;
+}
+
+function pausesLine(pauses: NonNullable<StatsReport['pauses']>, pen: Pen): string {
+  const { runs, seconds, computedTokens, usedTokens, wastedTokens, savedSeconds } = pauses;
+  const tokens = (count: number) => shownTokens(count, pen);
+  const took = `${tokens(computedTokens)} tokens read ahead in ${shownSpan(seconds * 1000, pen)} (${plural(runs, 'run')})`;
+  const had = `${tokens(usedTokens)} used, which saved ${shownSpan(savedSeconds * 1000, pen)}`;
+  return `In pauses: ${took}; ${had}; ${tokens(wastedTokens)} wasted.`;
 }
 
 function cachedPart(totals: StatsReport['totals'], pen: Pen): string {

@@ -5,9 +5,10 @@ import type { Outcome } from '../router/outcome.ts';
 
 export type { Logger } from 'pino';
 
+/** Lines go to stdout by themselves, behind whoever logs: a slow disk keeps no answer waiting. */
 export function createLog(level: string, destination?: DestinationStream): Logger {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  return destination ? pino(options, destination) : pino(options);
+  return pino(options, destination ?? pino.destination({ dest: 1, sync: false }));
 }
 
 export function logOutcome(log: Logger, outcome: Outcome): void {

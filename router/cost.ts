@@ -3,7 +3,8 @@
 
 import type { Candidate } from './candidate.ts';
 import type { BackendName, Task } from './decision.ts';
-import { type Prospect, prospects } from './future.ts';
+import { doubtAhead, editDoubt, isBeginning, spreadAhead } from './doubt.ts';
+import { futuresOf, type Prospect } from './future.ts';
 import type { Knowledge, When } from './memory.ts';
 import type { Chain } from './observation.ts';
 
@@ -17,9 +18,9 @@ export type CostParts = {
   readonly decode: number;
   /** Expected redoing of a failed edit. */
   readonly quality: number;
-  /** What it is worth to the person that a task's own backend does the call. */
+  /** What it is worth to the person that a task's own backend does this call and, of those to come, what one loses more. */
   readonly preference: number;
-  /** What the rest of the conversation costs more than after the cheapest choice. */
+  /** What the rest of the conversation takes longer than after the fastest choice. */
   readonly future: number;
 };
 
@@ -29,8 +30,10 @@ export type Cost = {
   readonly parts: CostParts;
   /** The likeliest time to first token, the queue included: warm or cold, not a mean of both. */
   readonly ttftSeconds: number;
-  /** Standard deviation of `seconds`, as far as it is known. */
+  /** Standard deviation of `seconds` for what is not known yet of the backend's speed. */
   readonly sigma: number;
+  /** Standard deviation of the preference when a conversation begins, and nobody knows what it will be about; 0 later. */
+  readonly preferenceSigma: number;
   /** Tokens of the prompt that the backend is believed to have seen, and the belief that it still holds them. */
   readonly matchedTokens: number;
   readonly warm: number;
@@ -48,8 +51,6 @@ export type Asked = {
   readonly promptTokens: number;
   /** Belief that the turn edits, 0 to 1. */
   readonly editTurn: number;
-  /** Belief that this very call emits an edit, 0 to 1; taken from the turn's where absent. */
-  readonly editCall?: number;
   /** Turns of this session before this one, and those of them that edited. */
   readonly earlierTurns?: { readonly count: number; readonly edited: number };
   /** A call that no other will follow: a side call, a compaction. */
@@ -71,11 +72,27 @@ const LOAD_S = 20;
 export function priceAll(candidates: readonly Candidate[], pricing: Pricing): readonly Cost[] {
   const local = candidates.filter(({ isCloud }) => !isCloud);
   const waits = local.map((candidate) => waitFor(candidate, pricing));
-  const futures = prospects(waits, pricing);
-  const least = Math.min(...futures);
+  const futures = futuresOf(waits, pricing);
+  const least = {
+    waited: Math.min(...futures.map(({ waited }) => waited)),
+    preference: Math.min(...futures.map(({ preference }) => preference)),
+  };
+  const begins = isBeginning(waits, pricing.asked);
   return waits.map((wait, at) => {
     const redo = waits.find(({ backend }) => backend === pricing.settings.routes.edit) ?? wait;
-    return toCost(wait, { ...worth(wait, redo, pricing), future: (futures[at] ?? least) - least });
+    const { quality, preference } = worth(wait, redo, pricing);
+    const { waited, preference: ahead } = futures[at] ?? least;
+    const parts = {
+      ...wait.parts,
+      quality,
+      preference: preference + ahead - least.preference,
+      future: waited - least.waited,
+    };
+    return toCost(wait, {
+      parts,
+      sigma: Math.hypot(wait.sigma, editDoubt(wait, redo.parts.prefill, pricing)),
+      preferenceSigma: begins ? spreadAhead(wait, pricing) : 0,
+    });
   });
 }
 
@@ -96,7 +113,6 @@ function waitFor(candidate: Candidate, { asked, knowledge, nowMs }: Pricing): Wa
   const queue = knowledge.queueSeconds(backend, nowMs);
   const load = candidate.state === 'loading' || candidate.isLoaded === false ? LOAD_S : 0;
   const likeliest = warm >= 0.5 ? whenWarm : whenCold;
-  const eitherWay = Math.sqrt(warm * (1 - warm)) * Math.abs(whenCold.seconds - whenWarm.seconds);
   return {
     backend,
     matchedTokens,
@@ -108,22 +124,8 @@ function waitFor(candidate: Candidate, { asked, knowledge, nowMs }: Pricing): Wa
       decode: speed.decodeSeconds(outputTokensOf(asked, knowledge)),
     },
     ttftSeconds: queue + load + likeliest.seconds,
-    sigma: Math.hypot(likeliest.sigma, eitherWay, doubtAhead(backend, { asked, knowledge })),
+    sigma: doubtAhead(backend, { asked, knowledge }),
   };
-}
-
-/** A backend whose speed is not known yet makes all that will follow uncertain, not only this call. */
-function doubtAhead(
-  backend: BackendName,
-  { asked, knowledge }: Pick<Pricing, 'asked' | 'knowledge'>,
-): number {
-  if (asked.standsAlone === true) return 0;
-  const { habits } = knowledge;
-  const { doubt, ttft } = knowledge.speed(backend);
-  const inTurn = (editShare: number) =>
-    editShare * habits.shape('edit').calls + (1 - editShare) * habits.shape('analysis').calls;
-  const calls = inTurn(asked.editTurn) + habits.turnsAhead * inTurn(habits.editTurns);
-  return doubt * calls * ttft({ uncached: habits.growthTokens, cached: asked.promptTokens }).seconds;
 }
 
 /** What the answer is worth less than a good one of the task's own backend. A failed edit is redone on `redo`. */
@@ -132,7 +134,7 @@ function worth(
   redo: Wait,
   { asked, knowledge, settings: { routes, preference } }: Pricing,
 ): Pick<CostParts, 'quality' | 'preference'> {
-  const editCall = asked.editCall ?? asked.editTurn * knowledge.habits.shape('edit').editShare;
+  const editCall = asked.editTurn * knowledge.habits.shape('edit').editShare;
   const excess = excessFailures(knowledge, { backend, edit: routes.edit, when: 'now' });
   const redone = redoings(excess, backend === redo.backend);
   // Where the edit backend fails itself, it has the prompt by then.
@@ -160,11 +162,12 @@ export function redoings(failureShare: number, inTheSamePlace: boolean): number 
   return inTheSamePlace ? failureShare / (1 - Math.min(failureShare, 0.9)) : failureShare;
 }
 
-function toCost(wait: Wait, rest: Pick<CostParts, 'quality' | 'preference' | 'future'>): Cost {
-  const { backend, ttftSeconds, sigma, matchedTokens, warm } = wait;
-  const parts: CostParts = { ...wait.parts, ...rest };
+type Judged = Pick<Cost, 'parts' | 'sigma' | 'preferenceSigma'>;
+
+function toCost(wait: Wait, { parts, sigma, preferenceSigma }: Judged): Cost {
+  const { backend, ttftSeconds, matchedTokens, warm } = wait;
   const seconds = Object.values(parts).reduce((sum, part) => sum + part, 0);
-  return { backend, seconds, parts, ttftSeconds, sigma, matchedTokens, warm };
+  return { backend, seconds, parts, ttftSeconds, sigma, preferenceSigma, matchedTokens, warm };
 }
 
 function outputTokensOf({ editTurn }: Asked, { habits }: Knowledge): number {

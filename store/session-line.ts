@@ -2,6 +2,7 @@
 // longer to load than the whole line may take. Its columns have been there since the second step of the schema.
 
 import Database from 'better-sqlite3';
+import { DECODE_MS, DECODE_TOKENS, DECODED } from './decode.ts';
 
 export type SessionLine = {
   /** Of the newest request of the main conversation that a backend answered. */
@@ -23,13 +24,12 @@ const NEWEST = `select task, backend, ttft_ms as ttftMs from requests
   where session_id = ? and agent_id is null and kind = 'main' and backend <> 'daemon' and result <> 'running'
   order by started_ms desc, id desc limit 1`;
 
-const OUT = `result = 'completed' and output_tokens is not null and duration_ms > ttft_ms and tool_calls = 0`;
 const FIGURES = `select
     count(*) filter (where cache_result = 'hit') as hitRequests,
     count(*) filter (where cache_evidence <> 'none') as knownRequests,
     count(*) filter (where cache_evidence = 'inferred') as inferredRequests,
-    sum(output_tokens) filter (where ${OUT}) * 1000.0
-      / sum(duration_ms - ttft_ms) filter (where ${OUT}) as outputTokensPerS
+    sum(${DECODE_TOKENS}) filter (where ${DECODED}) * 1000.0
+      / sum(${DECODE_MS}) filter (where ${DECODED}) as outputTokensPerS
   from requests where session_id = ? and backend <> 'daemon'`;
 
 /** Undefined where no backend has answered the session yet. Throws the database's own error. */

@@ -332,9 +332,9 @@ test('the screen shows how each task fared on each backend', async (t) => {
     /^TASK +BACKEND +REQS +OK% +HIT% +CACHED% +TTFT s +WARM s +COLD s +TOK\/S +OUT$/,
   );
   const mlx =
-    /^analysis +mlx-lm +12 +92 +45 +29 +5\.00\/13\.5\* +0\.60\/0\.78\* +12\.0\/13\.8\* +50\.0 +1100$/;
+    /^analysis +mlx-lm +12 +92 +45 +29 +5\.00\/13\.5\* +0\.60\/0\.78\* +12\.0\/13\.8\* +49\.5 +1100$/;
   assert.match(lineWith('analysis', screen), mlx);
-  assert.match(lineWith('edit', screen), /^edit +lmstudio +4 +100 +– +– +0\.20\/0\.20\* +– +– +40\.0 +120$/);
+  assert.match(lineWith('edit', screen), /^edit +lmstudio +4 +100 +– +– +0\.20\/0\.20\* +– +– +39\.0 +120$/);
   assert.match(screen, /4600 of 16\.0k from the cache; 3 requests without a cache report/);
   assert.match(screen, /\* fewer than 20 values/);
   assert.match(screen, /– not known/);

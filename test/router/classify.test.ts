@@ -181,7 +181,8 @@ describe('classify', () => {
   });
 
   it('names the signals that weighed most, strongest first', () => {
-    const { signals, classification } = explainClassification(evidence({ promptText: 'Why does it drip?' }));
+    const explained = explainClassification(evidence({ promptText: 'Why does it drip?' }));
+    const [classification, signals] = [explained.classification, explained.signals()];
     assert.equal(classification.task, 'analysis');
     const strengths = signals.map(({ logOdds }) => Math.abs(logOdds));
     assert.ok(strengths.length > 3);
@@ -197,8 +198,8 @@ describe('classify', () => {
 
   it('has no trained signals to name where a rule was certain', () => {
     const seen = evidence({ promptText: 'Fix it', planMode: true });
-    assert.deepEqual(explainClassification(seen).signals, []);
-    assert.deepEqual(explainClassification(evidence(), undefined, RULES_ONLY).signals, []);
+    assert.deepEqual(explainClassification(seen).signals(), []);
+    assert.deepEqual(explainClassification(evidence(), undefined, RULES_ONLY).signals(), []);
   });
 
   it('obeys an override against everything it sees', () => {
