@@ -2,6 +2,22 @@
 // words, numbers, punctuation and line breaks and only then merge. How a vocabulary splits shows in what stands
 // beside what; how far it merges, in the pieces that a word or a run of marks is cut into (pieces.ts).
 
+import {
+  BLANK,
+  BREAK,
+  DIGIT,
+  HAN,
+  HANGUL,
+  isCapital,
+  KANA,
+  type Kind,
+  kindAt,
+  LETTER,
+  MARK,
+  OTHER_LETTER,
+  SIGN,
+  TAB,
+} from './character-kinds.ts';
 import { extraPieces, isJoined, type Place } from './pieces.ts';
 
 export const TEXT_CLASSES = [
@@ -52,30 +68,6 @@ export type ClassCounts = Readonly<Record<TextClass, number>>;
 
 type Counting = Record<TextClass, number>;
 
-/** Kinds of characters, as numbers, because every character of a prompt is looked at. */
-const LETTER = 0;
-const DIGIT = 1;
-const MARK = 2;
-const BREAK = 3;
-const BLANK = 4;
-const TAB = 5;
-const HAN = 6;
-const KANA = 7;
-const HANGUL = 8;
-const OTHER_LETTER = 9;
-const SIGN = 10;
-type Kind =
-  | typeof LETTER
-  | typeof DIGIT
-  | typeof MARK
-  | typeof BREAK
-  | typeof BLANK
-  | typeof TAB
-  | typeof HAN
-  | typeof KANA
-  | typeof HANGUL
-  | typeof OTHER_LETTER
-  | typeof SIGN;
 /** Characters `start` to `end` are of one kind, the neighbours of others. */
 type Run = { start: number; end: number; kind: Kind; before: Kind; after: Kind; afterLoneMark: boolean };
 
@@ -216,34 +208,4 @@ function returnsIn(text: string, start: number, end: number): number {
   let returns = 0;
   for (let at = start; at < end; at += 1) if (text.charCodeAt(at) === 0x0d) returns += 1;
   return returns;
-}
-
-function isCapital(code: number): boolean {
-  return code >= 0x41 && code <= 0x5a;
-}
-
-const ASCII: readonly Kind[] = Array.from({ length: 0x80 }, (_, code) => kindInAscii(code));
-
-/** What lies beyond the end counts as a line break. */
-function kindAt(text: string, at: number): Kind {
-  const code = at < text.length ? text.charCodeAt(at) : 0x0a;
-  return ASCII[code] ?? kindBeyondAscii(code);
-}
-
-function kindInAscii(code: number): Kind {
-  if ((code >= 0x61 && code <= 0x7a) || isCapital(code)) return LETTER;
-  if (code === 0x20) return BLANK;
-  if (code === 0x09) return TAB;
-  if (code === 0x0a || code === 0x0d) return BREAK;
-  return code >= 0x30 && code <= 0x39 ? DIGIT : MARK;
-}
-
-/** By blocks of the basic plane; the halves of what lies beyond it are signs, two to an emoji. */
-function kindBeyondAscii(code: number): Kind {
-  if (code >= 0xc0 && code < 0x250) return LETTER;
-  if (code >= 0x370 && code < 0x2000) return OTHER_LETTER;
-  if (code >= 0x3040 && code < 0x3100) return KANA;
-  if ((code >= 0x3100 && code < 0xa4d0) || (code >= 0xf900 && code < 0xfb00)) return HAN;
-  if (code >= 0xac00 && code < 0xd7b0) return HANGUL;
-  return SIGN;
 }
