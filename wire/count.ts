@@ -9,7 +9,7 @@
 
 import { hash as digest } from 'node:crypto';
 import { asFields } from './fields.ts';
-import { type ClassCounts, countClasses, TEXT_CLASSES } from './text-classes.ts';
+import { countClasses, TEXT_CLASSES } from './text-classes.ts';
 import {
   type Front,
   readWeights,
@@ -55,15 +55,18 @@ const FRONT_SEGMENTS = 2;
 /** `saved` is a former `toJSON()`; what does not fit is forgotten without a word. */
 export function createTokenEstimator(saved?: unknown): TokenEstimator {
   const models = readSaved(saved);
-  const counts = new Map<string, ClassCounts>();
+  const counts = new Map<string, readonly number[]>();
   const reports = new Map<string, number>();
 
-  const featuresOf = (segments: readonly CountedSegment[]): number[] => {
+  const featuresOf = (segment: CountedSegment): readonly number[] => {
+    const counted = counts.get(segment.hash) ?? Object.values(countClasses(segment.text));
+    keep(counts, segment.hash, counted, MAX_SEGMENTS);
+    return counted;
+  };
+  const featuresOfAll = (segments: readonly CountedSegment[]): readonly number[] => {
     const sums = TEXT_CLASSES.map(() => 0);
     for (const segment of segments) {
-      const counted = counts.get(segment.hash) ?? countClasses(segment.text);
-      keep(counts, segment.hash, counted, MAX_SEGMENTS);
-      for (const [at, name] of TEXT_CLASSES.entries()) sums[at] = (sums[at] ?? 0) + counted[name];
+      for (const [at, count] of featuresOf(segment).entries()) sums[at] = (sums[at] ?? 0) + count;
     }
     return sums;
   };
@@ -73,13 +76,13 @@ export function createTokenEstimator(saved?: unknown): TokenEstimator {
     const front = chain[FRONT_SEGMENTS - 1];
     if (at >= 0 || front === undefined) {
       const knownTokens = at < 0 ? 0 : (reports.get(chain[at] ?? '') ?? 0);
-      return { knownSegments: at + 1, knownTokens, rest: featuresOf(segments.slice(at + 1)) };
+      return { knownSegments: at + 1, knownTokens, rest: featuresOfAll(segments.slice(at + 1)) };
     }
     return {
       knownSegments: 0,
       knownTokens: 0,
-      front: { key: front, counts: featuresOf(segments.slice(0, FRONT_SEGMENTS)) },
-      rest: featuresOf(segments.slice(FRONT_SEGMENTS)),
+      front: { key: front, counts: featuresOfAll(segments.slice(0, FRONT_SEGMENTS)) },
+      rest: featuresOfAll(segments.slice(FRONT_SEGMENTS)),
     };
   };
 
@@ -91,9 +94,7 @@ export function createTokenEstimator(saved?: unknown): TokenEstimator {
     },
     estimateEach(model, segments) {
       const weights = models.get(model) ?? UNLEARNED;
-      const tokens = segments.map((segment) =>
-        Math.max(0, tokensOf({ rest: featuresOf([segment]) }, weights)),
-      );
+      const tokens = segments.map((segment) => Math.max(0, tokensOf({ rest: featuresOf(segment) }, weights)));
       const { knownSegments, knownTokens, front } = split(chainOf(model, segments), segments);
       // What is known of a beginning as a whole is shared out among its segments.
       const shared = front ? FRONT_SEGMENTS : knownSegments;

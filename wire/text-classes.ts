@@ -64,7 +64,7 @@ export const TEXT_CLASSES = [
 ] as const;
 export type TextClass = (typeof TEXT_CLASSES)[number];
 
-export type ClassCounts = Readonly<Record<TextClass, number>>;
+type ClassCounts = Readonly<Record<TextClass, number>>;
 
 type Counting = Record<TextClass, number>;
 

@@ -33,8 +33,10 @@ export const UNLEARNED: TokenWeights = {
   fronts: [],
 };
 
-export function tokensOf(added: Added, { weights, fronts }: TokenWeights): number {
-  return dot(features(added, fronts), weights);
+export function tokensOf({ front, rest }: Added, { weights, fronts }: TokenWeights): number {
+  if (!front) return dot(rest, weights);
+  const slot = fronts.indexOf(front.key);
+  return dot(rest, weights) + dot(front.counts, weights) + (slot < 0 ? 0 : (weights[CLASSES + slot] ?? 0));
 }
 
 /** What is known after a report that `added` came to so many tokens. */
