@@ -1,4 +1,5 @@
-// Written by scripts/token-prior/fit.ts; not for hands.
+// Written by scripts/token-prior/fit.ts, not for hands, out of the vocabularies in gpt-tokenizer (MIT) and
+// @anthropic-ai/tokenizer (Apache-2.0).
 
 // Lower case, sorted; a capital says how many characters are those of the piece before: A none, B one, …
 export const WORDS_AFTER_BLANK =

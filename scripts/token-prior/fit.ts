@@ -11,7 +11,8 @@ import { textsByKind } from './texts.ts';
 import { VOCABULARIES } from './vocabularies.ts';
 
 const WIRE = new URL('../../wire/', import.meta.url);
-const HEAD = '// Written by scripts/token-prior/fit.ts; not for hands.';
+const HEAD = `// Written by scripts/token-prior/fit.ts, not for hands, out of the vocabularies in gpt-tokenizer (MIT) and
+// @anthropic-ai/tokenizer (Apache-2.0).`;
 
 writeFileSync(
   new URL('piece-list.ts', WIRE),
