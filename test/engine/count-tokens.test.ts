@@ -109,16 +109,16 @@ async function measured({ url }: Rig, body: RequestBody): Promise<number> {
 }
 
 const BOUND: Readonly<Record<TextKind, number>> = { prose: 0.05, code: 0.05, json: 0.05, cjk: 0.1 };
-/** Sessions of a first day: in each every kind of text comes by once, so that 128 requests bring a new text. */
-const SESSIONS = 32;
+/** Sessions of a first day: in each every kind of text comes by once, so that 160 requests bring a new text. */
+const SESSIONS = 40;
 
 type Random = () => number;
 /** About 1,000 to 5,000 tokens, as tools return them. */
 const learnable = (sources: Sources, kind: TextKind, random: Random) =>
   sources[kind].learn((kind === 'cjk' ? 500 : 4_000) * 5 ** random(), random);
-/** About 1,000 to 10,000 tokens, out of other packages. */
+/** About 1,500 to 12,000 tokens, out of other packages. */
 const unseen = (sources: Sources, kind: TextKind, random: Random) =>
-  sources[kind].unseen((kind === 'cjk' ? 500 : 4_000) * 10 ** random(), random);
+  sources[kind].unseen((kind === 'cjk' ? 700 : 6_000) * 8 ** random(), random);
 const manyUnseen = (count: number, ...how: Parameters<typeof unseen>) =>
   Array.from({ length: count }, () => unseen(...how));
 

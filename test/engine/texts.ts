@@ -3,7 +3,7 @@
 
 import { globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
-import { seedOf } from '../fixture/words.ts';
+import { seeded, seedOf } from '../fixture/words.ts';
 
 export const TEXT_KINDS = ['prose', 'code', 'json', 'cjk'] as const;
 export type TextKind = (typeof TEXT_KINDS)[number];
@@ -148,29 +148,42 @@ function chunked(texts: readonly string[], size: number): string[][] {
   return Array.from({ length: count }, (_, at) => texts.slice(at * size, (at + 1) * size));
 }
 
-/** Every second origin for each, shuffled by name. */
+/** Half of the origins for each, told apart by their names. */
 function twoOf(shelves: readonly Shelf[]): TextSources {
-  const origins = Array.from(Map.groupBy(shelves, ({ origin }) => origin)).sort(
-    ([left], [right]) => seedOf(left) - seedOf(right),
+  const origins = Array.from(
+    Map.groupBy(shelves, ({ origin }) => origin),
+    ([name, files]) => ({ name, files }),
   );
-  const texts = origins.map(([, some]) => some);
+  const isLearned = ({ name }: Origin) => drawn(name) < 0.5;
   return {
-    learn: cut(texts.filter((_, at) => at % 2 === 0)),
-    unseen: cut(texts.filter((_, at) => at % 2 === 1)),
+    learn: cut(origins.filter(isLearned)),
+    unseen: cut(origins.filter((origin) => !isLearned(origin))),
   };
 }
 
+type Origin = { readonly name: string; readonly files: readonly Shelf[] };
+
 /** From packages as often as from each other, however many files one has. */
-function cut(origins: readonly (readonly Shelf[])[]): TextSource {
-  const oneOf = <T>(some: readonly T[], random: () => number) => some[Math.floor(random() * some.length)];
+function cut(origins: readonly Origin[]): TextSource {
   return (chars, random) => {
     let text = '';
     while (text.length < chars) {
-      const file = oneOf(oneOf(origins, random) ?? [], random)?.read() ?? '';
+      const { files = [] } = oneOf(origins, random()) ?? {};
+      const file = files[Math.floor(random() * files.length)]?.read() ?? '';
       if (file.trim() === '') continue;
       const start = Math.floor(random() * Math.max(1, file.length - chars));
       text += `${file.slice(start, start + chars - text.length)}\n\n`;
     }
     return text;
   };
+}
+
+/** The same on every system, but where one has a package that another has not and it is that package's turn. */
+function oneOf(origins: readonly Origin[], turn: number): Origin | undefined {
+  const lots = origins.map(({ name }) => drawn(`${turn} ${name}`));
+  return origins[lots.indexOf(Math.max(...lots))];
+}
+
+function drawn(name: string): number {
+  return seeded(seedOf(name))();
 }
