@@ -29,7 +29,11 @@ export type Sessions = {
 };
 
 /** Tokens of the prompt. */
-export type CaughtUp = { readonly backend: BackendName; readonly fromTokens: number; readonly toTokens: number };
+export type CaughtUp = {
+  readonly backend: BackendName;
+  readonly fromTokens: number;
+  readonly toTokens: number;
+};
 
 type Session = {
   readonly sticky: Sticky;
