@@ -16,7 +16,6 @@ const stays: Cost = {
     parts,
     ttftSeconds: 1.2,
     sigma: 0.2,
-    preferenceSigma: 0,
     matchedTokens: 17_000,
     warm: 0.97,
   },
