@@ -12,9 +12,9 @@ import { runRows } from './routing/rows.ts';
 import { unseenScorers } from './routing/scorers.ts';
 import { readTraceFiles, type TraceSession } from './routing/trace-file.ts';
 
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));
 
-function main(args: readonly string[]): number {
+async function main(args: readonly string[]): Promise<number> {
   const { values, positionals: files } = parseArgs({
     args: [...args],
     options: { json: { type: 'boolean' } },
@@ -27,19 +27,19 @@ function main(args: readonly string[]): number {
   if (!sessions.some(({ events }) => events.some(({ kind }) => kind === 'call'))) {
     return fail('There is no model call in what could be read: nothing to measure.');
   }
-  const result = measure(sessions);
+  const result = await measure(sessions);
   process.stdout.write(`${values.json ? toJson(result) : toTables(result)}\n`);
   return 0;
 }
 
-function measure(sessions: readonly TraceSession[]): BenchResult {
-  const { scorerOf, weights } = unseenScorers(sessions);
+async function measure(sessions: readonly TraceSession[]): Promise<BenchResult> {
+  const { scorerOf, weights } = await unseenScorers(sessions);
   const prepared = prepare(sessions, scorerOf);
   return {
     prompts: taskFigures(prepared.prompts),
     calls: taskFigures(prepared.calls),
     classifyMsP99: percentile(prepared.classifyMs, 0.99),
-    rows: runRows(prepared.sessions),
+    rows: await runRows(prepared.sessions),
     baselines: baselines(sessions),
     weights,
     sessions: sessions.length,

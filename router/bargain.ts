@@ -6,7 +6,7 @@ import { type Candidate, unfit } from './candidate.ts';
 import type { Cost } from './cost.ts';
 import type { BackendName, DecisionReason } from './decision.ts';
 import type { Kind } from './outcome.ts';
-import { byTask, byTurn, crossesToEdit, isSeenToEdit, type Wish, type WishInput } from './wish.ts';
+import { byTask, byTurn, crossesToEdit, type Wish, type WishInput } from './wish.ts';
 
 type BargainInput = WishInput & {
   readonly kind: Kind;
@@ -16,10 +16,10 @@ type BargainInput = WishInput & {
 };
 
 /** Seconds that a change must be worth beyond its doubt: where nothing binds the request, and where a turn is warm. */
-const FREE_MARGIN_S = 1;
+const FREE_MARGIN_S = 0.5;
 const BOUND_MARGIN_S = 3;
 /** Standard deviations of the difference. */
-const DOUBT = 0.5;
+const DOUBT = 0.3;
 /** A turn that has just moved stays there for so long. */
 const DWELL_MS = 30_000;
 /** After so long nobody waits in the middle of anything. */
@@ -32,12 +32,11 @@ export function bargain(input: BargainInput): Wish | undefined {
   const fit = input.candidates.filter((candidate) => unfit(candidate, input.kind, input.needs) === undefined);
   const costs = input.costs.filter(({ backend }) => fit.some(({ name }) => name === backend));
   if (costs.length < 2) return undefined;
-  const wish = bound(input, { costs, fit }) ?? free(input, { costs, fit });
-  return wish && { ...wish, priced: true };
+  return bound(input, costs) ?? free(input, { costs, fit });
 }
 
 /** The turn is somewhere already: it stays, unless it crosses and that is worth it, or its backend is swamped. */
-function bound(input: BargainInput, { costs, fit }: Priced): Wish | undefined {
+function bound(input: BargainInput, costs: readonly Cost[]): Wish | undefined {
   const wish = byTurn(input);
   const stay = costs.find(({ backend }) => backend === input.sticky?.backend);
   if (wish === undefined || stay === undefined || input.sticky === undefined) return wish;
@@ -47,17 +46,7 @@ function bound(input: BargainInput, { costs, fit }: Priced): Wish | undefined {
     const detail = `The turn has begun to edit, but ${comparison(stay, cross)}: it stays on ${stay.backend}.`;
     return { ...wish, backend: stay.backend, reason: 'stay-warm', detail, thenBackend: cross.backend };
   }
-  return editsFail(input, stay, { costs, fit }) ?? (isReleased(input, stay) ? undefined : wish);
-}
-
-/** A turn that is editing leaves a backend where its edits fail for the one that edits are meant for. */
-function editsFail(input: BargainInput, stay: Cost, { costs, fit }: Priced): Wish | undefined {
-  const failing = fit.find(({ name }) => name === stay.backend)?.editsFailing;
-  const edit = costs.find(({ backend }) => backend === input.routes.edit);
-  if (failing === undefined || edit === undefined || !isSeenToEdit(input.classification)) return undefined;
-  if (!isWorth(stay, edit, BOUND_MARGIN_S)) return undefined;
-  const detail = `${stay.backend} takes no edits now: ${failing}.`;
-  return wishOf(edit, 'edits-failing', { detail, next: stay.backend });
+  return isReleased(input, stay) ? undefined : wish;
 }
 
 function isReleased({ kind, last, insideToolLoop }: BargainInput, stay: Cost): boolean {

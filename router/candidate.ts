@@ -19,8 +19,6 @@ export type Candidate = {
   readonly startCommand?: string;
   /** Why it should take no edits now, in one clause. Absent while it may. */
   readonly editsFailing?: string;
-  /** Set with `editsFailing` where most of its edits fail. */
-  readonly editsBroken?: boolean;
   /** Why no conversation should move to it now, in one clause. Absent while it may. */
   readonly unsteady?: string;
   /** False where its server has no model in memory: the next request waits for it. */

@@ -3,7 +3,7 @@
 
 import type { Candidate } from './candidate.ts';
 import type { BackendName, Task } from './decision.ts';
-import { type Prospect, prospects } from './future.ts';
+import { futuresOf, type Prospect } from './future.ts';
 import type { Knowledge, When } from './memory.ts';
 import type { Chain } from './observation.ts';
 
@@ -17,9 +17,9 @@ export type CostParts = {
   readonly decode: number;
   /** Expected redoing of a failed edit. */
   readonly quality: number;
-  /** What it is worth to the person that a task's own backend does the call. */
+  /** What it is worth to the person that a task's own backend does this call and, of those to come, what one loses more. */
   readonly preference: number;
-  /** What the rest of the conversation costs more than after the cheapest choice. */
+  /** What the rest of the conversation takes longer than after the fastest choice. */
   readonly future: number;
 };
 
@@ -29,7 +29,7 @@ export type Cost = {
   readonly parts: CostParts;
   /** The likeliest time to first token, the queue included: warm or cold, not a mean of both. */
   readonly ttftSeconds: number;
-  /** Standard deviation of `seconds`, as far as it is known. */
+  /** Standard deviation of `seconds` for what is not known yet of the backend's speed. */
   readonly sigma: number;
   /** Tokens of the prompt that the backend is believed to have seen, and the belief that it still holds them. */
   readonly matchedTokens: number;
@@ -48,8 +48,6 @@ export type Asked = {
   readonly promptTokens: number;
   /** Belief that the turn edits, 0 to 1. */
   readonly editTurn: number;
-  /** Belief that this very call emits an edit, 0 to 1; taken from the turn's where absent. */
-  readonly editCall?: number;
   /** Turns of this session before this one, and those of them that edited. */
   readonly earlierTurns?: { readonly count: number; readonly edited: number };
   /** A call that no other will follow: a side call, a compaction. */
@@ -71,11 +69,20 @@ const LOAD_S = 20;
 export function priceAll(candidates: readonly Candidate[], pricing: Pricing): readonly Cost[] {
   const local = candidates.filter(({ isCloud }) => !isCloud);
   const waits = local.map((candidate) => waitFor(candidate, pricing));
-  const futures = prospects(waits, pricing);
-  const least = Math.min(...futures);
+  const futures = futuresOf(waits, pricing);
+  const least = {
+    waited: Math.min(...futures.map(({ waited }) => waited)),
+    preference: Math.min(...futures.map(({ preference }) => preference)),
+  };
   return waits.map((wait, at) => {
     const redo = waits.find(({ backend }) => backend === pricing.settings.routes.edit) ?? wait;
-    return toCost(wait, { ...worth(wait, redo, pricing), future: (futures[at] ?? least) - least });
+    const { quality, preference } = worth(wait, redo, pricing);
+    const { waited, preference: ahead } = futures[at] ?? least;
+    return toCost(wait, {
+      quality,
+      preference: preference + ahead - least.preference,
+      future: waited - least.waited,
+    });
   });
 }
 
@@ -96,7 +103,6 @@ function waitFor(candidate: Candidate, { asked, knowledge, nowMs }: Pricing): Wa
   const queue = knowledge.queueSeconds(backend, nowMs);
   const load = candidate.state === 'loading' || candidate.isLoaded === false ? LOAD_S : 0;
   const likeliest = warm >= 0.5 ? whenWarm : whenCold;
-  const eitherWay = Math.sqrt(warm * (1 - warm)) * Math.abs(whenCold.seconds - whenWarm.seconds);
   return {
     backend,
     matchedTokens,
@@ -108,7 +114,7 @@ function waitFor(candidate: Candidate, { asked, knowledge, nowMs }: Pricing): Wa
       decode: speed.decodeSeconds(outputTokensOf(asked, knowledge)),
     },
     ttftSeconds: queue + load + likeliest.seconds,
-    sigma: Math.hypot(likeliest.sigma, eitherWay, doubtAhead(backend, { asked, knowledge })),
+    sigma: doubtAhead(backend, { asked, knowledge }),
   };
 }
 
@@ -119,12 +125,17 @@ function doubtAhead(
 ): number {
   if (asked.standsAlone === true) return 0;
   const { habits } = knowledge;
-  const { doubt, ttft } = knowledge.speed(backend);
+  const { seconds, doubt } = knowledge
+    .speed(backend)
+    .ttft({ uncached: habits.growthTokens, cached: asked.promptTokens });
   const inTurn = (editShare: number) =>
     editShare * habits.shape('edit').calls + (1 - editShare) * habits.shape('analysis').calls;
   const calls = inTurn(asked.editTurn) + habits.turnsAhead * inTurn(habits.editTurns);
-  return doubt * calls * ttft({ uncached: habits.growthTokens, cached: asked.promptTokens }).seconds;
+  return Math.max(0, doubt - SETTLED_DOUBT * seconds) * calls;
 }
+
+/** A speed that is measured all the time stays as doubtful as this, for servers do change. */
+const SETTLED_DOUBT = 0.1;
 
 /** What the answer is worth less than a good one of the task's own backend. A failed edit is redone on `redo`. */
 function worth(
@@ -132,7 +143,7 @@ function worth(
   redo: Wait,
   { asked, knowledge, settings: { routes, preference } }: Pricing,
 ): Pick<CostParts, 'quality' | 'preference'> {
-  const editCall = asked.editCall ?? asked.editTurn * knowledge.habits.shape('edit').editShare;
+  const editCall = asked.editTurn * knowledge.habits.shape('edit').editShare;
   const excess = excessFailures(knowledge, { backend, edit: routes.edit, when: 'now' });
   const redone = redoings(excess, backend === redo.backend);
   // Where the edit backend fails itself, it has the prompt by then.

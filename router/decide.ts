@@ -21,9 +21,6 @@ export type DecideInput = WishInput & {
   readonly costs?: readonly Cost[];
 };
 
-/** What a person would wait for edits that work, where a fifth of them fails. */
-const WORTH_WORKING_EDITS_S = 30;
-
 /**
  * A decision has the chosen backend first and behind it those that may take over, the Claude API last. A
  * backend believed down is never among them. A refusal says what is in the way of each backend.
@@ -85,11 +82,10 @@ function barOf(candidate: Candidate, wish: Wish, input: DecideInput): PassedOver
 
 function inOrder(able: readonly Candidate[], wish: Wish, input: DecideInput): readonly Candidate[] {
   const ranked = able.toSorted((a, b) => rank(a, wish) - rank(b, wish));
+  if (!needsWorkingEdits(wish, input)) return ranked;
   const working = ranked.filter((candidate) => candidate.editsFailing === undefined);
-  const stands = working.find((candidate) => !candidate.isCloud);
   // Bad edits are better than none, and no reason to send the code to the cloud.
-  if (stands === undefined || !yieldsTo(stands, wish, input)) return ranked;
-  return working;
+  return working.some((candidate) => !candidate.isCloud) ? working : ranked;
 }
 
 function rank({ name, state, isCloud }: Candidate, wish: Wish): number {
@@ -100,27 +96,11 @@ function rank({ name, state, isCloud }: Candidate, wish: Wish): number {
   return name === wish.thenBackend ? 1 : 2;
 }
 
-/**
- * Whether an edit leaves a backend where edits fail for one where they work. A tool loop that has not edited yet stays.
- * By the bill failing edits have a price already: there the rule gives way where it would cost a person a long
- * prefill, unless most edits fail, for which no price of a few seconds is right.
- */
-function yieldsTo(
-  working: Candidate,
-  wish: Wish,
-  { classification, candidates, costs }: DecideInput,
-): boolean {
-  if (classification.task !== 'edit' || wish.reason === 'override' || wish.reason === 'fixed-mode')
-    return false;
-  const isUnderWay = wish.reason === 'tool-loop' || wish.reason === 'sticky-turn';
-  if (isUnderWay && !isSeenToEdit(classification)) return false;
-  if (!wish.priced) return true;
-  const wished = candidates.find(({ name }) => name === wish.backend);
-  if (wished?.editsFailing === undefined) return false;
-  const secondsAt = (name: string) => costs?.find(({ backend }) => backend === name)?.seconds ?? 0;
-  return (
-    wished.editsBroken === true || secondsAt(working.name) - secondsAt(wished.name) <= WORTH_WORKING_EDITS_S
-  );
+/** A person who asks by name gets what was asked for. A tool loop that has not edited yet stays where it is. */
+function needsWorkingEdits({ reason }: Wish, { classification }: DecideInput): boolean {
+  if (classification.task !== 'edit' || reason === 'override' || reason === 'fixed-mode') return false;
+  const isUnderWay = reason === 'tool-loop' || reason === 'sticky-turn';
+  return !isUnderWay || isSeenToEdit(classification);
 }
 
 function unchosen(able: readonly Candidate[], chosen: Candidate, input: DecideInput): readonly PassedOver[] {

@@ -4,7 +4,6 @@
 const REMEMBERED_CALLS = 20;
 const MIN_CALLS = 5;
 const TOLERATED_SHARE = 0.2;
-const BROKEN_SHARE = 2 / 3;
 const PROBE_PERIOD_MS = 10 * 60_000;
 /** So many edits outweigh what was expected, and so much of the past each one leaves. */
 const PRIOR_CALLS = 3;
@@ -16,8 +15,6 @@ export type EditRecord = {
   giveEdits(turn: string, nowMs: number): void;
   /** Why the turn should not bring its edits here, in one clause; undefined where it may. */
   failing(turn: string, nowMs: number): string | undefined;
-  /** More than two thirds of its last edits failed, five of them at least seen. */
-  readonly isBroken: boolean;
   /** Expected share of edits that fail, where `prior` was expected before any was seen. */
   failureShare(prior: number): number;
 };
@@ -59,9 +56,6 @@ export function createEditRecord(): EditRecord {
       const figures = `${failedOf(calls)} of its last ${calls.length} edits failed`;
       if (nowMs < pause.untilMs) return `${figures}, next try in ${minutes(pause.untilMs - nowMs)} min`;
       return probeRuns(pause, nowMs) ? `${figures}, one turn is trying it again` : undefined;
-    },
-    get isBroken() {
-      return calls.length >= MIN_CALLS && failedOf(calls) > BROKEN_SHARE * calls.length;
     },
     failureShare: (prior) => (counted.failed + prior * PRIOR_CALLS) / (counted.all + PRIOR_CALLS),
   };

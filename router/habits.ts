@@ -41,7 +41,7 @@ const PRIOR: SavedHabits = {
   growthTokens: 1300,
   editTurns: 0.49,
 };
-const TURNS_AHEAD = 5;
+const TURNS_AHEAD = 3.5;
 /** What one turn, and one call, moves the mean by. */
 const TURN_GAIN = 0.03;
 const CALL_GAIN = 0.01;

@@ -10,7 +10,7 @@ import { type Chain, type Observation, type TurnName, tokensOf } from './observa
 import type { Outcome } from './outcome.ts';
 import { fieldsOf } from './saved.ts';
 import { createServerBelief, type Flight, type Inference, type Server, type ServerBelief } from './server.ts';
-import { createSessions, type Sessions, turnKey } from './sessions.ts';
+import { type CaughtUp, createSessions, type Sessions, turnKey } from './sessions.ts';
 import type { Speed } from './speed.ts';
 import { isEditTool, type ToolRun } from './turn.ts';
 import type { HeldPrompts, Match } from './warmth.ts';
@@ -30,8 +30,8 @@ export type Knowledge = {
   queueSeconds(backend: BackendName, nowMs: number): number;
   /** Expected share of edits that fail there. */
   editFailureShare(backend: BackendName, when: When): number;
-  /** Share of what a backend has missed that it catches up with while the person reads, 0 to 1. */
-  catchUpShare(): number;
+  /** Share of what the backend has missed that it catches up with while the person reads, 0 to 1. */
+  catchUpShare(backend: BackendName): number;
   readonly habits: Habits;
 };
 
@@ -55,14 +55,12 @@ export type Memory = Knowledge &
     observeOutcome(outcome: Outcome, nowMs: number): void;
     /** What its server is believed to have in its prompt cache; undefined where nothing is known to be. */
     held(backend: BackendName): HeldPrompts | undefined;
-    /** Another backend has read in a pause, from here to there, what it had missed of the conversation. */
-    caughtUp(turn: TurnName, read: { readonly fromTokens: number; readonly toTokens: number }): void;
+    /** A backend has read in a pause, from here to there, what it had missed of the conversation. */
+    caughtUp(turn: TurnName, read: CaughtUp): void;
     /** What a prefill in a pause has to know of the backend's server. */
     serverOf(backend: BackendName): Pick<ServerBelief, 'flavour' | 'epoch' | 'room'>;
     /** Why the backend should take no edits now, in one clause; undefined where it may. */
     editsFailing(backend: BackendName, turn: TurnName, nowMs: number): string | undefined;
-    /** Most of its edits fail. */
-    editsBroken(backend: BackendName): boolean;
     /** Why no conversation should move to the backend now, in one clause; undefined where it may. */
     unsteady(backend: BackendName, nowMs: number): string | undefined;
     /** What outlives the process: speeds and habits. What a server holds does not, for nobody watches it meanwhile. */
@@ -118,7 +116,9 @@ export function createMemory(limits: MemoryLimits = LIMITS, saved?: unknown): Me
       for (const result of edits) recordOf(backend).count(result, nowMs);
       if (purpose !== 'catch-up') habits.observe(observation);
       if (turn !== undefined) noteSession(sessions, { ...observation, turn }, nowMs);
-      return servers.of(backend).observe(observation, nowMs);
+      const inferred = servers.of(backend).observe(observation, nowMs);
+      servers.expectLike(backend);
+      return inferred;
     },
     observeOutcome(outcome, nowMs) {
       for (const backend of brokenEdits(outcome)) recordOf(backend).count('failed', nowMs);
@@ -127,7 +127,6 @@ export function createMemory(limits: MemoryLimits = LIMITS, saved?: unknown): Me
     caughtUp: sessions.noteCatchUp,
     serverOf: servers.of,
     editsFailing: (backend, turn, nowMs) => records.get(backend)?.failing(turnKey(turn), nowMs),
-    editsBroken: (backend) => records.get(backend)?.isBroken ?? false,
     unsteady: (backend, nowMs) => servers.of(backend).unsteady(nowMs),
     toJSON: () => ({ servers: servers.toJSON(), habits: habits.toJSON() }),
   };
@@ -138,9 +137,9 @@ function noteSession(
   observation: Observation & { readonly turn: TurnName },
   nowMs: number,
 ): void {
-  const { turn, purpose, chain, cachedTokens = 0, promptTokens = tokensOf(chain) } = observation;
+  const { backend, turn, purpose, chain, cachedTokens = 0, promptTokens = tokensOf(chain) } = observation;
   if (purpose !== 'catch-up') sessions.noteEnd(turn, promptTokens, nowMs);
-  else sessions.noteCatchUp(turn, { fromTokens: cachedTokens, toTokens: promptTokens });
+  else sessions.noteCatchUp(turn, { backend, fromTokens: cachedTokens, toTokens: promptTokens });
 }
 
 type State = {
@@ -161,11 +160,16 @@ function knowledgeOf({ servers, sessions, habits, recordOf }: State): Knowledge 
         when === 'now' ? priorFailures(backend, servers.of(backend)) : USUAL_FAILURES,
       ),
     habits,
-    catchUpShare: () => sessions.catchUpShare,
+    catchUpShare: sessions.catchUpShare,
   };
 }
 
-type Servers = { of(backend: BackendName): ServerBelief; toJSON(): unknown };
+type Servers = {
+  of(backend: BackendName): ServerBelief;
+  /** Servers share a machine: those that were not measured yet are taken to be no slower than this one. */
+  expectLike(backend: BackendName): void;
+  toJSON(): unknown;
+};
 
 function createServers(saved: unknown): Servers {
   const known = fieldsOf(saved);
@@ -175,6 +179,11 @@ function createServers(saved: unknown): Servers {
       const server = servers.get(backend) ?? createServerBelief(known[backend]);
       servers.set(backend, server);
       return server;
+    },
+    expectLike(backend) {
+      const measured = servers.get(backend)?.speed;
+      if (measured === undefined || measured.samples === 0) return;
+      for (const { speed } of servers.values()) if (speed.samples === 0) speed.expectLike(measured);
     },
     // A backend that nothing was sent to today keeps what was learned of it.
     toJSON: () => ({

@@ -23,9 +23,16 @@ export type Sessions = {
   /** An answer to a prompt of so many tokens has ended: from now on the conversation is idle. */
   noteEnd(turn: TurnName, promptTokens: number, nowMs: number): void;
   /** Another backend has prefilled, in a pause, what it had missed of the conversation. */
-  noteCatchUp(turn: TurnName, read: { readonly fromTokens: number; readonly toTokens: number }): void;
-  /** Share of what was missed that has been caught up with when the next turn begins, 0 to 1. */
-  readonly catchUpShare: number;
+  noteCatchUp(turn: TurnName, read: CaughtUp): void;
+  /** Share of what the backend had missed that it has caught up with when the next turn begins, 0 to 1. */
+  catchUpShare(backend: BackendName): number;
+};
+
+/** Tokens of the prompt. */
+export type CaughtUp = {
+  readonly backend: BackendName;
+  readonly fromTokens: number;
+  readonly toTokens: number;
 };
 
 type Session = {
@@ -35,16 +42,27 @@ type Session = {
   readonly sinceMs: number;
   readonly lastMs: number;
   readonly promptTokens: number;
-  /** Share of what the other backend had missed that it has read since. */
-  readonly caughtUp: number;
+  /** Share of what each other backend had missed that it has read since. */
+  readonly caughtUp: ReadonlyMap<BackendName, number>;
 };
 
 const CATCH_UP_GAIN = 0.1;
+const NOTHING: ReadonlyMap<BackendName, number> = new Map();
 
 export function createSessions(limits: { readonly sessions: number; readonly turns: number }): Sessions {
   const turns = new Map<string, Sticky>();
   const sessions = new Map<string, Session>();
-  let catchUpShare = 0;
+  // One entry a backend that has ever caught up: bounded by the configuration.
+  const shares = new Map<BackendName, number>();
+
+  /** The person has come back: who caught up, and who could have. */
+  function learnShares({ sticky, caughtUp }: Session): void {
+    for (const backend of new Set([...shares.keys(), ...caughtUp.keys()])) {
+      if (backend === sticky.backend) continue;
+      const share = shares.get(backend) ?? 0;
+      shares.set(backend, share + CATCH_UP_GAIN * ((caughtUp.get(backend) ?? 0) - share));
+    }
+  }
 
   return {
     stickyFor: (turn) =>
@@ -55,10 +73,13 @@ export function createSessions(limits: { readonly sessions: number; readonly tur
       const { sticky, sinceMs, lastMs } = session;
       return { backend: sticky.backend, dwellMs: nowMs - sinceMs, idleMs: nowMs - lastMs };
     },
-    rememberTurn(turn, sticky, nowMs) {
+    rememberTurn(turn, { backend, task }, nowMs) {
+      const known = turns.get(turnKey(turn));
+      // What it was brought there for: a guess that changes on the way must not make a home of a place to stay.
+      const sticky = known?.backend === backend ? known : { backend, task };
       const before = sessions.get(sessionKey(turn));
       const isNewTurn = before !== undefined && before.turnId !== turn.turnId;
-      if (isNewTurn) catchUpShare += CATCH_UP_GAIN * (before.caughtUp - catchUpShare);
+      if (isNewTurn) learnShares(before);
       keep(turns, limits.turns, turnKey(turn), sticky);
       keep(sessions, limits.sessions, sessionKey(turn), {
         sticky,
@@ -66,25 +87,26 @@ export function createSessions(limits: { readonly sessions: number; readonly tur
         sinceMs: before?.sticky.backend === sticky.backend ? before.sinceMs : nowMs,
         lastMs: nowMs,
         promptTokens: before?.promptTokens ?? 0,
-        caughtUp: isNewTurn ? 0 : (before?.caughtUp ?? 0),
+        caughtUp: isNewTurn ? NOTHING : (before?.caughtUp ?? NOTHING),
       });
     },
     noteEnd(turn, promptTokens, nowMs) {
       const session = sessions.get(sessionKey(turn));
       if (session !== undefined) sessions.set(sessionKey(turn), { ...session, promptTokens, lastMs: nowMs });
     },
-    noteCatchUp(turn, { fromTokens, toTokens }) {
+    noteCatchUp(turn, { backend, fromTokens, toTokens }) {
       const session = sessions.get(sessionKey(turn));
       if (session === undefined || session.promptTokens <= fromTokens) return;
       const caughtUp = Math.max(
         0,
         Math.min(1, (toTokens - fromTokens) / (session.promptTokens - fromTokens)),
       );
-      sessions.set(sessionKey(turn), { ...session, caughtUp });
+      sessions.set(sessionKey(turn), {
+        ...session,
+        caughtUp: new Map([...session.caughtUp, [backend, caughtUp]]),
+      });
     },
-    get catchUpShare() {
-      return catchUpShare;
-    },
+    catchUpShare: (backend) => shares.get(backend) ?? 0,
   };
 }
 

@@ -16,7 +16,13 @@ export type Work = {
   /** Prompt tokens that are in the cache. */
   readonly cached: number;
 };
-export type Forecast = { readonly seconds: number; readonly sigma: number };
+export type Forecast = {
+  readonly seconds: number;
+  /** Standard deviation of one wait. */
+  readonly sigma: number;
+  /** Of it, what more reports would take away: requests differ anyway. */
+  readonly doubt: number;
+};
 
 export type Speed = {
   /** From the moment the backend has the request to its first token. */
@@ -26,6 +32,8 @@ export type Speed = {
   decodeSeconds(tokens: number): number;
   learnTtft(work: Work, seconds: number): void;
   learnDecode(tokens: number, seconds: number): void;
+  /** Before anything was seen here: no slower than the other, and as doubtful as ever. */
+  expectLike(other: Speed): void;
   /** Standard deviation of what a usual prompt takes, as a share of it: about 1 before anything was seen. */
   readonly doubt: number;
   /** Reports of a first token that were learned from. */
@@ -89,7 +97,7 @@ export function createSpeed(saved?: unknown): Speed {
     const seconds = ttftSeconds(work.uncached, work.cached);
     const known = quadratic(covariance, featuresOf(work));
     const noise = (NOISE_SHARE * seconds) ** 2 + NOISE_S ** 2;
-    return { seconds, sigma: Math.sqrt(known + noise) };
+    return { seconds, sigma: Math.sqrt(known + noise), doubt: Math.sqrt(known) };
   }
 
   return {
@@ -133,6 +141,13 @@ export function createSpeed(saved?: unknown): Speed {
       decodeLogRate += gain * Math.max(-limit, Math.min(limit, step));
       decodeSamples += 1;
     },
+    expectLike(other) {
+      const like = other.toJSON();
+      const { uncached, cached } = TYPICAL;
+      const isFaster = other.ttftSeconds(uncached, cached) < ttftSeconds(uncached, cached);
+      if (samples === 0 && isFaster) weights = like.weights;
+      if (decodeSamples === 0) decodeLogRate = Math.max(decodeLogRate, like.decodeLogRate);
+    },
     get doubt() {
       const features = featuresOf(TYPICAL);
       return Math.sqrt(quadratic(covariance, features)) / Math.max(0.001, dot(features, weights));
@@ -152,9 +167,9 @@ export function createSpeed(saved?: unknown): Speed {
 }
 
 /** The forecast's own sigma holds the spread that is taken for granted: the one that was seen comes in its place. */
-function coldForecast({ seconds, sigma }: Forecast, share: number): Forecast {
+function coldForecast({ seconds, sigma, doubt }: Forecast, share: number): Forecast {
   const variance = sigma ** 2 + (share ** 2 - NOISE_SHARE ** 2) * seconds ** 2;
-  return { seconds, sigma: Math.sqrt(Math.max(NOISE_S ** 2, variance)) };
+  return { seconds, sigma: Math.sqrt(Math.max(NOISE_S ** 2, variance)), doubt };
 }
 
 /** Nobody computes a prompt in less than a millisecond: what says so was measured wrong. */

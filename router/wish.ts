@@ -16,8 +16,6 @@ export type Wish = {
   readonly others: 'only' | 'may-answer';
   /** Next best: the backend that holds this turn's prompt already. */
   readonly thenBackend?: BackendName;
-  /** Found by the bill, which has failing edits in it already. */
-  readonly priced?: true;
 };
 
 export type WishInput = {

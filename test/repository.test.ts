@@ -59,6 +59,14 @@ const SHOWN_BY: Readonly<Record<string, readonly [file: string, words: string]>>
   'npm start': ['test/cli/npm-start.test.ts', "spawn('npm', ['start'"],
   'npm start -- --no-demo': ['test/cli/npm-start.test.ts', "'--no-demo'"],
   'npm test': ['.ci/run', 'npm test'],
+  'npm run bench:cache': ['test/bench/cache.test.ts', "'bench/cache.ts', '--quick'"],
+  'npm run bench:hybrid': ['test/bench/hybrid.test.ts', "'../../bench/hybrid.ts'"],
+  'npm run bench:overhead': ['test/bench/overhead.test.ts', "'../../bench/overhead.ts'"],
+  'npm run bench:routing': ['test/bench/routing.test.ts', "'bench', 'routing.ts'"],
+  'npm run bench:sessions': ['test/bench/sessions.test.ts', "'../../bench/sessions.ts'"],
+  'npm run bench:metrics': ['test/bench/metrics.test.ts', "'../../bench/metrics.ts'"],
+  'npm run bench:statusline': ['test/bench/statusline.test.ts', "'../../bench/statusline.ts'"],
+  'npm run bench:store': ['test/bench/store.test.ts', "'../../bench/store.ts'"],
   'anyclaude start': ['test/cli/lifecycle.test.ts', "'start'"],
   'anyclaude start --foreground': ['test/cli/stop.test.ts', "'--foreground'"],
   'anyclaude stop': ['test/cli/lifecycle.test.ts', "'stop'"],
@@ -108,7 +116,7 @@ describe('the README', () => {
 /** npm commands in code, and the first column of the table of commands. */
 function commandsOf(readme: string): readonly string[] {
   const npm = Array.from(
-    readme.matchAll(/(?:^|`)(npm (?:start|test)(?: -- --[\w-]+)?)(?=[`\n])/gm),
+    readme.matchAll(/(?:^|`)(npm (?:start|test)(?: -- --[\w-]+)?(?=[`\n])|npm run [\w:]+)/gm),
     ([, all]) => all,
   );
   const inCode = Array.from(

@@ -3,29 +3,40 @@
 import type { Step } from './step.ts';
 import { arrive, billS, type Held, NOTHING_HELD, otherSide, type Side, serve, type World } from './world.ts';
 
-const SIDES = ['A', 'E'] as const;
-
 /** A side and the step from which on it is used; the chain leads back to the session's beginning. */
 type Choice = { readonly side: Side; readonly fromStep: number; readonly before: Choice | undefined };
 type Path = { readonly held: Held; readonly costS: number; readonly choice?: Choice | undefined };
 
+/** By the side of the last call; of each side those that hold most on the other first. */
+type Paths = Readonly<Record<Side, readonly Path[]>>;
+
 /** For each step the side that the cheapest of all ways through the session takes. */
 export function hindsight(world: World, steps: readonly Step[]): readonly Side[] {
-  let paths: readonly Path[] = [{ held: NOTHING_HELD, costS: 0 }];
+  const start: Path = { held: NOTHING_HELD, costS: 0 };
+  let paths: Paths = { A: [start], E: [] };
   for (const [index, step] of steps.entries()) {
-    const arrived = paths.map((path) => ({ ...path, held: arrive(world, path.held, step) }));
-    paths = SIDES.flatMap((side) =>
-      undominated(
-        arrived.map((path) => extend(world, path, { step, side, index })),
-        side,
-      ),
-    );
+    const arrived = { A: arrivedAll(world, paths.A, step), E: arrivedAll(world, paths.E, step) };
+    const on = (side: Side) => nextPaths(world, arrived, { step, side, index });
+    paths = { A: on('A'), E: on('E') };
   }
-  const best = paths.reduce((a, b) => (b.costS < a.costS ? b : a));
-  return unroll(best.choice, steps.length);
+  return unroll(cheapest([...paths.A, ...paths.E])?.choice, steps.length);
+}
+
+function arrivedAll(world: World, paths: readonly Path[], step: Step): readonly Path[] {
+  return paths.map((path) => ({ ...path, held: arrive(world, path.held, step) }));
 }
 
 type Next = { readonly step: Step; readonly side: Side; readonly index: number };
+
+// Paths that were on the other side hold all of the conversation there, each as much as the next: the cheapest of
+// them is as good as all. Those that were on this side already differ in what the other side holds.
+function nextPaths(world: World, arrived: Paths, next: Next): readonly Path[] {
+  const { side } = next;
+  const extended = (path: Path) => extend(world, path, next);
+  const crossing = cheapest(arrived[otherSide(side)].map(extended));
+  const staying = arrived[side].map(extended);
+  return undominated(crossing === undefined ? staying : inserted(staying, crossing, otherSide(side)));
+}
 
 function extend(world: World, { held, costS, choice }: Path, { step, side, index }: Next): Path {
   const served = serve(world, held, step, side);
@@ -36,17 +47,28 @@ function extend(world: World, { held, costS, choice }: Path, { step, side, index
   };
 }
 
-// Paths that end on the same side hold the same there: what tells them apart is the other side's cache. One that
-// holds no more there and has cost no less can never become the better one.
-function undominated(paths: Path[], side: Side): readonly Path[] {
-  const other = otherSide(side);
-  paths.sort((a, b) => b.held[other] - a.held[other] || a.costS - b.costS);
-  let cheapest = Number.POSITIVE_INFINITY;
+// A history that was taken back leaves a server with more than the newest prompt.
+function inserted(paths: readonly Path[], path: Path, other: Side): readonly Path[] {
+  const found = paths.findIndex(({ held }) => held[other] < path.held[other]);
+  const at = found < 0 ? paths.length : found;
+  return [...paths.slice(0, at), path, ...paths.slice(at)];
+}
+
+// One that holds no more on the other side and has cost no less can never become the better one.
+function undominated(paths: readonly Path[]): readonly Path[] {
+  let least = Number.POSITIVE_INFINITY;
   return paths.filter(({ costS }) => {
-    if (costS >= cheapest) return false;
-    cheapest = costS;
+    if (costS >= least) return false;
+    least = costS;
     return true;
   });
+}
+
+function cheapest(paths: readonly Path[]): Path | undefined {
+  return paths.reduce<Path | undefined>(
+    (best, path) => (best === undefined || path.costS < best.costS ? path : best),
+    undefined,
+  );
 }
 
 function unroll(last: Choice | undefined, length: number): readonly Side[] {

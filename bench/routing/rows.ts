@@ -1,5 +1,6 @@
 // Every policy in every row.
 
+import { shareOut } from '../threads.ts';
 import { allOn, clairvoyant, perCallOracle, perTurnOracle } from './fixed.ts';
 import { livePolicy, type PreparedSession } from './live.ts';
 import { type Policy, replay } from './replay.ts';
@@ -7,9 +8,18 @@ import type { PolicyName, RowResult } from './report.ts';
 import { figuresOf, type Tally } from './score.ts';
 import { billS, ROWS, type Row, type Side, worldOf } from './world.ts';
 
-export function runRows(sessions: readonly PreparedSession[]): readonly RowResult[] {
+export function runRows(sessions: readonly PreparedSession[]): Promise<readonly RowResult[]> {
+  return shareOut(new URL('rows-worker.ts', import.meta.url), sessions, ROWS.length);
+}
+
+/** By a row's place in `ROWS`. */
+export function rowRunner(sessions: readonly PreparedSession[]): (at: number) => RowResult {
   const taskIn = createTaskPolicies();
-  return ROWS.map((row) => runRow(row, { sessions, task: taskIn(row) }));
+  return (at) => {
+    const row = ROWS[at];
+    if (row === undefined) throw new RangeError(`There is no row ${at}`);
+    return runRow(row, { sessions, task: taskIn(row) });
+  };
 }
 
 type Setup = { readonly sessions: readonly PreparedSession[]; readonly task: Policy<PreparedSession> };

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import type { Candidate } from '../../router/candidate.ts';
 import { type Asked, type Cost, priceAll } from '../../router/cost.ts';
 import { decide } from '../../router/decide.ts';
-import type { Decision, Mode } from '../../router/decision.ts';
+import type { ClassifyReason, Decision, Mode } from '../../router/decision.ts';
 import { createMemory, type Memory } from '../../router/memory.ts';
 import type { Chain, Observation } from '../../router/observation.ts';
 
@@ -43,11 +43,20 @@ type Question = {
   readonly editTurn?: number;
   readonly insideToolLoop?: boolean;
   readonly turnId?: string;
+  readonly reason?: ClassifyReason;
   readonly states?: Readonly<Record<string, Candidate['state']>>;
 };
 
 function route(memory: Memory, question: Question): Decision {
-  const { chain, nowMs, mode = 'auto', editTurn = 0.1, turnId = 't', states = {} } = question;
+  const {
+    chain,
+    nowMs,
+    mode = 'auto',
+    editTurn = 0.1,
+    turnId = 't',
+    reason = 'default',
+    states = {},
+  } = question;
   const turn = { sessionId: 's', turnId, compaction: false };
   const candidates = Object.values(routes).map((name): Candidate => {
     const state = states[name] ?? 'up';
@@ -60,7 +69,7 @@ function route(memory: Memory, question: Question): Decision {
   const task = editTurn >= 0.5 ? 'edit' : 'analysis';
   const made = decide({
     ...{ mode, kind: 'main', candidates, routes, allowCloud: false },
-    classification: { task, probability: Math.max(editTurn, 1 - editTurn), reason: 'default' },
+    classification: { task, probability: Math.max(editTurn, 1 - editTurn), reason },
     insideToolLoop: question.insideToolLoop ?? false,
     needs: { promptTokens: chain.length * 1500, images: false },
     costs: bill(memory, candidates, { chain, promptTokens: chain.length * 1500, editTurn }, nowMs),
@@ -161,6 +170,35 @@ describe('mode auto', () => {
     assert.deepEqual([edit.targets[0].backend, edit.reason], ['mlx-lm', 'cheaper']);
   });
 
+  for (const mode of ['auto', 'task'] as const) {
+    it(`moves a turn at its first edit, though it was guessed to be one before that (${mode})`, () => {
+      const memory = taught();
+      const step = (editTurn: number, reason: ClassifyReason, at: number) =>
+        route(memory, {
+          ...{ mode, editTurn, reason, chain: prompt('a', 10 + at), nowMs: MINUTE + at },
+          insideToolLoop: at > 0,
+        });
+      assert.equal(step(0.02, 'model-words', 0).targets[0].backend, 'mlx-lm');
+      assert.equal(step(0.9, 'model-progress', 1).reason, 'tool-loop');
+      const moved = step(0.99, 'edit-tool-used', 2);
+      assert.deepEqual([moved.targets[0].backend, moved.reason], ['lmstudio', 'crossed-to-edit']);
+    });
+  }
+
+  it('follows the task to a server that was not measured yet, however fast the other is', () => {
+    const memory = createMemory();
+    for (const [at, turnId] of ['t1', 't2', 't3'].entries()) {
+      const chain = prompt('a', 4 + at);
+      route(memory, { chain, nowMs: MINUTE, turnId });
+      const ttftMs = at === 0 ? 1500 : 400;
+      const cachedTokens = at === 0 ? 0 : (3 + at) * 1500;
+      const turn = { sessionId: 's', turnId };
+      memory.observe(answered('mlx-lm', chain, { cachedTokens, ttftMs, decodeMs: 1000, turn }), MINUTE);
+    }
+    const edit = route(memory, { chain: prompt('a', 7), nowMs: 2 * MINUTE, editTurn: 0.85, turnId: 't4' });
+    assert.deepEqual([edit.targets[0].backend, edit.reason], ['lmstudio', 'follows-task']);
+  });
+
   it('stays where a long conversation is warm for a short question', () => {
     const memory = taught();
     route(memory, { chain: prompt('a', 60), nowMs: MINUTE, editTurn: 0.95, turnId: 't1' });
@@ -186,7 +224,7 @@ describe('mode auto', () => {
 
   it('knows what share of a pause is used to catch up', () => {
     const memory = taught();
-    assert.equal(memory.catchUpShare(), 0);
+    assert.equal(memory.catchUpShare('mlx-lm'), 0);
     for (let turn = 0; turn < 40; turn += 1) {
       const chain = prompt('c', 20 + turn);
       const turnName = { sessionId: 's', turnId: `t${turn}` };
@@ -197,7 +235,7 @@ describe('mode auto', () => {
       const caught = { ...more, purpose: 'catch-up', turn: turnName } as const;
       memory.observe(answered('mlx-lm', chain, caught), turn * MINUTE);
     }
-    assert.ok(Math.abs(memory.catchUpShare() - 0.5) < 0.02, String(memory.catchUpShare()));
+    assert.ok(Math.abs(memory.catchUpShare('mlx-lm') - 0.5) < 0.02, String(memory.catchUpShare('mlx-lm')));
   });
 
   it('is the same for the same memory and time', () => {

@@ -37,7 +37,16 @@ const failing = { editsFailing: '5 of its last 20 edits failed' };
 
 function cost(backend: string, seconds: number, more: Partial<Cost> = {}): Cost {
   const parts = { queue: 0, load: 0, prefill: seconds, decode: 0, quality: 0, preference: 0, future: 0 };
-  return { backend, seconds, parts, ttftSeconds: seconds, sigma: 0.1, matchedTokens: 0, warm: 0, ...more };
+  return {
+    backend,
+    seconds,
+    parts,
+    ttftSeconds: seconds,
+    sigma: 0.1,
+    matchedTokens: 0,
+    warm: 0,
+    ...more,
+  };
 }
 const costs = (mlxS: number, lmstudioS: number) => [cost('mlx-lm', mlxS), cost('lmstudio', lmstudioS)];
 const last = (backend: string, idleMs = 1000) => ({ backend, dwellMs: 60_000, idleMs });
@@ -277,30 +286,24 @@ const table: readonly Row[] = [
     'edits-failing',
   ],
   [
-    'but not for a wait of more than half a minute',
-    { costs: costs(90, 6), classification: editing, candidates: [mlx, candidate('lmstudio', failing)] },
-    ['lmstudio', 'mlx-lm'],
-    'follows-task',
-  ],
-  [
-    'unless most of them fail',
+    'whatever the wait, in a turn under way as well',
     {
-      costs: costs(90, 6),
-      classification: editing,
-      candidates: [mlx, candidate('lmstudio', { ...failing, editsBroken: true })],
+      ...{ costs: costs(200, 6), classification: seenToEdit, insideToolLoop: true },
+      ...{ sticky: { backend: 'lmstudio', task: 'edit' }, last: last('lmstudio') },
+      candidates: [mlx, candidate('lmstudio', failing)],
     },
     ['mlx-lm'],
     'edits-failing',
   ],
   [
     'a difference within the margin is none',
-    { costs: costs(3, 2.1) },
+    { costs: costs(3, 2.6) },
     ['mlx-lm', 'lmstudio'],
     'follows-task',
   ],
   [
     'a difference within the doubt is none',
-    { costs: [cost('mlx-lm', 40, { sigma: 60 }), cost('lmstudio', 20)] },
+    { costs: [cost('mlx-lm', 40, { sigma: 80 }), cost('lmstudio', 20)] },
     ['mlx-lm', 'lmstudio'],
     'follows-task',
   ],
@@ -566,10 +569,12 @@ const anyInput: fc.Arbitrary<DecideInput> = fc
         task: fc.constantFrom<Task>('analysis', 'edit'),
       }),
     ),
+    priced: fc.option(fc.tuple(fc.nat(300), fc.nat(300))),
   })
-  .map(({ override, sticky, ...rest }) => ({
+  .map(({ override, sticky, priced, ...rest }) => ({
     ...input(),
     ...rest,
+    ...(priced === null ? {} : { costs: costs(...priced) }),
     ...(override === null ? {} : { override }),
     ...(sticky === null ? {} : { sticky }),
   }));
@@ -613,6 +618,18 @@ describe('any decision', () => {
       assert.equal(made.passedOver.length, given.candidates.length);
       assert.ok(made.passedOver.every(({ why }) => why !== 'not-preferred' && why !== 'edits-failing'));
       assert.equal(made.refused === 'overflow', made.overflow !== undefined);
+    });
+  });
+
+  it('brings no edit where edits fail, unless none can do better, its loop has not edited, or a person says so', () => {
+    check((given) => {
+      const made = decide(given);
+      const isNamed = given.override !== undefined || !['auto', 'task', 'shadow'].includes(given.mode);
+      const hasNotEdited = given.sticky !== undefined && given.classification !== seenToEdit;
+      if ('refused' in made || given.classification.task !== 'edit' || isNamed || hasNotEdited) return;
+      const targets = given.candidates.filter(({ name }) => made.targets.some((to) => to.backend === name));
+      const working = targets.filter(({ editsFailing, isCloud }) => editsFailing === undefined && !isCloud);
+      assert.ok(working.length === 0 || targets.every(({ editsFailing }) => editsFailing === undefined));
     });
   });
 

@@ -19,6 +19,15 @@ describe('the backend of a turn', () => {
     assert.equal(memory.stickyFor({ ...turn, sessionId: 's2' }), undefined);
   });
 
+  it('is there for the task it was chosen for, whatever the turn is guessed to be on the way', () => {
+    const memory = createMemory();
+    memory.rememberTurn(turn, mlx, 0);
+    memory.rememberTurn(turn, editsOnMlx, 1);
+    assert.deepEqual(memory.stickyFor(turn), mlx);
+    memory.rememberTurn(turn, { backend: 'lmstudio', task: 'edit' }, 2);
+    assert.deepEqual(memory.stickyFor(turn), { backend: 'lmstudio', task: 'edit' });
+  });
+
   it("is a subagent's own", () => {
     const memory = createMemory();
     memory.rememberTurn(turn, mlx, 0);

@@ -55,6 +55,19 @@ describe('the speed of a backend', () => {
     assert.ok(speed.doubt < 0.25, String(speed.doubt));
   });
 
+  it('is taken from another before anything was seen, and is its own from then on', () => {
+    const [fast, fresh] = [createSpeed(), createSpeed()];
+    teach(fast, (uncached) => 0.1 + uncached / 2000);
+    fast.learnDecode(100, 1);
+    fresh.expectLike(fast);
+    assert.equal(fresh.ttftSeconds(20_000, 0), fast.ttftSeconds(20_000, 0));
+    assert.equal(fresh.decodeSeconds(100), fast.decodeSeconds(100));
+    assert.ok(fresh.doubt > 5 * fast.doubt, 'it is as doubtful as ever');
+    fresh.learnTtft({ uncached: 20_000, cached: 0 }, 40);
+    fresh.expectLike(fast);
+    assert.ok(fresh.ttftSeconds(20_000, 0) > 35, String(fresh.ttftSeconds(20_000, 0)));
+  });
+
   it('outlives the process, and a damaged file teaches nothing', () => {
     const speed = createSpeed();
     teach(speed, server(600));

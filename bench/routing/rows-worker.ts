@@ -1,0 +1,4 @@
+import { workOn } from '../threads.ts';
+import { rowRunner } from './rows.ts';
+
+workOn(rowRunner);
