@@ -5,6 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Fault } from '../wire/error.ts';
 import type { StreamItem } from '../wire/frame.ts';
 import type { Conversation } from '../wire/message.ts';
+import type { Reader } from './slot-choice.ts';
 
 /** The request as received. Only the Claude API passthrough reads it: keys go to no one else. */
 export type Received = {
@@ -29,8 +30,8 @@ export type OpenRequest = {
    * the same name is read before this one where that spares the work.
    */
   readonly coldPrefix?: string;
-  /** Names who it is for where that is not a main conversation: it is kept out of their slots where there are several. */
-  readonly sideOf?: string;
+  /** Whose prompt it is: side requests are kept out of the slots of main conversations where there are several. */
+  readonly reader?: Reader;
   /** Called when the gate has let the request through: from then on it is no longer `queued`. */
   readonly onAdmitted?: () => void;
 };

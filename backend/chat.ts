@@ -4,12 +4,13 @@
 import { randomUUID } from 'node:crypto';
 import { createChatTranslator } from '../wire/from-chat.ts';
 import type { Conversation } from '../wire/message.ts';
-import { toChat } from '../wire/to-chat.ts';
-import type { Backend, BackendStatus, OpenRequest } from './backend.ts';
+import { chatJson, toChat } from '../wire/to-chat.ts';
+import type { Backend, BackendStatus, Opened, OpenRequest } from './backend.ts';
 import { countTokens } from './count.ts';
 import type { Gate } from './gate.ts';
 import { createHttp } from './http.ts';
 import { createPrefixFlights } from './prefix-flights.ts';
+import { createSlotChoice } from './slot-choice.ts';
 import { type Budgets, openStream } from './stream.ts';
 
 export type LocalBackendOptions = {
@@ -28,22 +29,31 @@ export function createChatBackend(options: LocalBackendOptions): Backend {
   const { name, gate, budgets, status } = options;
   const http = createHttp({ backend: name, url: options.url, apiKey: options.apiKey });
   const flights = createPrefixFlights();
+  const slots = createSlotChoice(http, status);
   const line = { http, gate, budgets, mustLoad: () => status().loaded === false };
+
+  async function stream(request: OpenRequest, signal: AbortSignal, slot?: number): Promise<Opened> {
+    const send = {
+      method: 'POST',
+      // mlx_lm.server compares the path as a whole: no query may follow.
+      path: '/v1/chat/completions',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: chatBody(request, options, slot),
+    };
+    // The others have one slot for a conversation, and what one slot has read another one cannot use.
+    const flown = status().flavour === 'mlx-lm' ? { ...line, flights } : line;
+    const translator = createChatTranslator(answerOf(request));
+    const opened = await openStream({ line: flown, request, send, translator }, signal);
+    return { ...opened, items: slots.watch(request, opened.items) };
+  }
+
   return {
     name,
     open(request, signal) {
-      const { flavour } = status();
-      const send = {
-        method: 'POST',
-        // mlx_lm.server compares the path as a whole: no query may follow.
-        path: '/v1/chat/completions',
-        headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
-        body: chatBody(request, options),
-      };
-      // The others have one slot for a conversation, and what one slot has read another one cannot use.
-      const flown = flavour === 'mlx-lm' ? { ...line, flights } : line;
-      const translator = createChatTranslator(answerOf(request));
-      return openStream({ line: flown, request, send, translator }, signal);
+      const chosen = slots.choose(request, signal);
+      return chosen === undefined
+        ? stream(request, signal)
+        : chosen.then((slot) => stream(request, signal, slot));
     },
     async countTokens(conversation, model, signal) {
       return status().flavour === 'llama.cpp'
@@ -60,15 +70,19 @@ export function answerOf({ requestedModel, promptTokens, conversation }: OpenReq
   return { requestedModel, messageId, promptTokens, stopSequences, callable };
 }
 
-function chatBody({ conversation, model, sideOf }: OpenRequest, options: LocalBackendOptions): string {
-  const { flavour, supportsImages, slots } = options.status();
+function chatBody(
+  { conversation, model }: OpenRequest,
+  options: LocalBackendOptions,
+  slot: number | undefined,
+): string {
+  const { flavour, supportsImages } = options.status();
   const request = toChat(conversation, {
     model,
     flattenSystemPrompt: options.flattenSystemPrompt,
     images: sendsImages(conversation, flavour, supportsImages) ? 'send' : 'note',
     toolChoice: flavour === 'mlx-lm' ? 'omit' : 'send',
   });
-  return JSON.stringify({ ...request, ...extras(flavour), ...sideSlot(sideOf, flavour, slots) });
+  return chatJson({ ...request, ...extras(flavour), id_slot: slot });
 }
 
 /** An image kills a request that a server for text alone gets; one of unknown talents is given the chance. */
@@ -78,20 +92,6 @@ function sendsImages(
   supportsImages: boolean | undefined,
 ): boolean {
   return hasImages && (supportsImages ?? flavour !== 'mlx-lm');
-}
-
-/**
- * llama.cpp gives a request the slot whose prompt is most like its own, and a subagent's begins like the one of its main
- * conversation. Side requests share the upper half of the slots; the main conversations find theirs by themselves.
- */
-function sideSlot(
-  sideOf: string | undefined,
-  flavour: BackendStatus['flavour'],
-  slots = 1,
-): { readonly id_slot?: number } {
-  if (sideOf === undefined || flavour !== 'llama.cpp' || slots < 2) return {};
-  const place = [...sideOf].reduce((sum, char) => (sum * 31 + (char.codePointAt(0) ?? 0)) >>> 0, 0);
-  return { id_slot: slots - 1 - (place % Math.floor(slots / 2)) };
 }
 
 /** What a server understands beyond the dialect. */

@@ -3,7 +3,7 @@
 
 import { hash } from 'node:crypto';
 import { asFields, type Fields, parseFields, toCount } from '../wire/fields.ts';
-import { createHttp, readText } from './http.ts';
+import { createHttp, type Http, readText } from './http.ts';
 import type { Address } from './probe.ts';
 
 export type Slot = {
@@ -11,6 +11,8 @@ export type Slot = {
   readonly isBusy: boolean;
   /** Another one after each request that it served; absent where it served none since the server began. */
   readonly served?: string;
+  /** Counts up over all slots of the server: the lowest was used longest ago. */
+  readonly lastTask?: number;
   readonly promptTokens?: number;
 };
 
@@ -33,25 +35,12 @@ const MOST_BYTES = 1024 * 1024;
 export function createSlotServer(address: Address): SlotServer {
   const http = createHttp(address);
 
-  async function ask(
-    method: 'GET' | 'POST',
-    path: string,
-    body: object,
-    signal: AbortSignal,
-  ): Promise<Answer> {
-    const headers = { 'content-type': 'application/json' };
-    const send = { method, path, headers, ...(method === 'POST' && { body: JSON.stringify(body) }) };
-    const answer = await http.send(send, signal);
-    try {
-      const text = await readText(answer.body, MOST_BYTES);
-      return { status: answer.status, fields: parseFields(text), value: parsed(text) };
-    } catch (error) {
-      throw http.errorOf(error, signal);
-    }
-  }
-
   async function act(action: 'save' | 'restore', { id, file, signal }: Act): Promise<number | string> {
-    const { status, fields } = await ask('POST', `/slots/${id}?action=${action}`, { filename: file }, signal);
+    const { status, fields } = await ask(
+      http,
+      { path: `/slots/${id}?action=${action}`, body: { filename: file } },
+      signal,
+    );
     const tokens = toCount(fields?.[action === 'save' ? 'n_saved' : 'n_restored']);
     return status === 200 && tokens !== undefined ? tokens : refusal(status, fields);
   }
@@ -59,22 +48,40 @@ export function createSlotServer(address: Address): SlotServer {
   return {
     async fileStem(signal) {
       // No such action: a server that saves slots says so (400), any other says that it does not (501).
-      const { status } = await ask('POST', '/slots/0?action=none', {}, signal);
+      const { status } = await ask(http, { path: '/slots/0?action=none', body: {} }, signal);
       if (status !== 400) return undefined;
       const [models, props] = await Promise.all([
-        ask('GET', '/v1/models', {}, signal),
-        ask('GET', '/props', {}, signal),
+        ask(http, { path: '/v1/models' }, signal),
+        ask(http, { path: '/props' }, signal),
       ]);
       return `anyclaude-${modelHash(models.fields, props.fields)}`;
     },
-    async list(signal) {
-      const { status, value } = await ask('GET', '/slots', {}, signal);
-      return status === 200 && Array.isArray(value) ? value.flatMap(toSlot) : undefined;
-    },
+    list: (signal) => listSlots(http, signal),
     save: (id, file, signal) => act('save', { id, file, signal }),
     restore: (id, file, signal) => act('restore', { id, file, signal }),
     close: () => http.close(),
   };
+}
+
+/** Undefined where the server does not tell. Rejects as the functions above. */
+export async function listSlots(http: Http, signal: AbortSignal): Promise<readonly Slot[] | undefined> {
+  const { status, value } = await ask(http, { path: '/slots' }, signal);
+  return status === 200 && Array.isArray(value) ? value.flatMap(toSlot) : undefined;
+}
+
+type Question = { readonly path: string; readonly body?: object };
+
+/** With a body it is posted. */
+async function ask(http: Http, { path, body }: Question, signal: AbortSignal): Promise<Answer> {
+  const headers = { 'content-type': 'application/json' };
+  const posted = body && { body: JSON.stringify(body) };
+  const answer = await http.send({ method: body ? 'POST' : 'GET', path, headers, ...posted }, signal);
+  try {
+    const text = await readText(answer.body, MOST_BYTES);
+    return { status: answer.status, fields: parseFields(text), value: parsed(text) };
+  } catch (error) {
+    throw http.errorOf(error, signal);
+  }
 }
 
 type Act = { readonly id: number; readonly file: string; readonly signal: AbortSignal };
@@ -97,7 +104,7 @@ function toSlot(value: unknown): Slot[] {
     {
       id,
       isBusy: fields['is_processing'] === true,
-      ...(task !== undefined && { served: `${task}/${promptTokens ?? ''}` }),
+      ...(task !== undefined && { served: `${task}/${promptTokens ?? ''}`, lastTask: task }),
       ...(promptTokens !== undefined && { promptTokens }),
     },
   ];

@@ -9,7 +9,6 @@ import type { Addresses } from './routes.ts';
 
 const GIVE_UP_MS = 2_500;
 const GOAL_MS = 50;
-const SILENCE_MS = 17_000;
 
 type Abort = { readonly state: string; readonly closedAfterMs: number | undefined };
 
@@ -84,14 +83,14 @@ async function leave(
 }
 
 /** The longest time without a byte at the client while the backend says nothing: before headers, and after. */
-export async function longestSilence(route: Route): Promise<Figure> {
+export async function longestSilence(route: Route, silenceMs: number): Promise<Figure> {
   const gaps = await Promise.all(
     [newOrder('mute'), newOrder('silent')].map(async (order) => {
       const asked = ask(route, order, bodyFor(route, order));
-      await sleep(SILENCE_MS);
+      await sleep(silenceMs);
       asked.request.destroy();
       const { startedMs, arrivals } = await asked.reply;
-      const moments = [startedMs, ...arrivals, startedMs + SILENCE_MS];
+      const moments = [startedMs, ...arrivals, startedMs + silenceMs];
       return Math.max(...moments.slice(1).map((moment, index) => moment - (moments[index] ?? 0)));
     }),
   );
@@ -99,7 +98,7 @@ export async function longestSilence(route: Route): Promise<Figure> {
     name: 'longest silence on the client wire',
     value: Math.max(...gaps) / 1000,
     unit: 's',
-    note: `a backend silent for ${SILENCE_MS / 1000} s, before and after its headers`,
+    note: `a backend silent for ${silenceMs / 1000} s, before and after its headers`,
   });
 }
 

@@ -12,7 +12,7 @@ import { type CacheRow, measure, type Plan, type Server } from './cache/measure.
 
 const SIZES = {
   mlx: [1000, 4000, 18_000],
-  llama: [1000],
+  llama: [1000, 4000],
   given: [1000, 4000, 18_000],
   quick: [1000],
 } as const;

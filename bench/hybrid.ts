@@ -3,6 +3,7 @@
 // The session: 40 turns, in threes between questions and edits, each with some 900 pasted tokens, on two real
 // mlx_lm.servers with the scripted model at pretended speeds (tokens, prompt cache and stream are real), once with
 // catching up in pauses and once without. The delays and the cancelled prefills: on mlx_lm.server and on llama.cpp.
+// `--quick`: four turns, one delay, high speeds, and mlx_lm.server alone.
 
 import { parseArgs } from 'node:util';
 import { startLlama, startMlx, whyNot } from '../test/engine/engines.ts';
@@ -18,15 +19,15 @@ export type HybridResult = {
   readonly cancelled: readonly Cancelled[];
 };
 
-const SPEEDS = { prefillTps: 2500, decodeTps: 60, prefillStepSize: 512 } as const;
 const PASTED_LINES = 110;
 
 const { values: options } = parseArgs({ options: { json: { type: 'boolean' }, quick: { type: 'boolean' } } });
 const size = options.quick
-  ? { turns: 8, pauseMs: 2500, delays: 1, llamaUnits: 70 }
-  : { turns: 40, pauseMs: 3000, delays: 5, llamaUnits: 160 };
+  ? { turns: 4, pauseMs: 1500, delays: 1, prefillTps: 10_000 }
+  : { turns: 40, pauseMs: 3000, delays: 5, prefillTps: 2500 };
+const SPEEDS = { prefillTps: size.prefillTps, decodeTps: 60, prefillStepSize: 512 } as const;
 
-for (const part of ['mlx', 'llama'] as const) {
+for (const part of options.quick ? (['mlx'] as const) : (['mlx', 'llama'] as const)) {
   const missing = await whyNot(part, say);
   if (missing) {
     say(missing);
@@ -34,7 +35,7 @@ for (const part of ['mlx', 'llama'] as const) {
   }
 }
 
-const sessions = { on: await play('on'), off: await play('off') };
+const sessions = { on: told(await play('on')), off: told(await play('off')) };
 const mlx = {
   name: 'mlx_lm.server',
   start: () => startMlx(SPEEDS),
@@ -42,14 +43,14 @@ const mlx = {
   serverStepS: SPEEDS.prefillStepSize / SPEEDS.prefillTps,
 } as const;
 // It looks for new work between batches of 512 tokens, but finishes a prompt that nobody waits for.
-const llama = { name: 'llama.cpp', start: () => startLlama(), units: size.llamaUnits } as const;
+const llama = { name: 'llama.cpp', start: () => startLlama(), units: 160 } as const;
 const delays: Delays[] = [];
 const cancelled: Cancelled[] = [];
-for (const server of [mlx, llama]) {
+for (const server of options.quick ? [mlx] : [mlx, llama]) {
   say(`${server.name}: requests in mid-catch-up …`);
-  delays.push(await measureDelays(server, size.delays));
+  delays.push(told(await measureDelays(server, size.delays)));
   say(`${server.name}: cancelled prefills …`);
-  cancelled.push(await measureCancelled(server));
+  cancelled.push(told(await measureCancelled(server)));
 }
 const result: HybridResult = { sessions, delays, cancelled };
 process.stdout.write(options.json ? `${JSON.stringify(result, null, 2)}\n` : `${toText(result)}\n`);
@@ -70,6 +71,12 @@ async function play(catchUp: 'on' | 'off'): Promise<SessionResult> {
     await analysis.stop();
     await edit.stop();
   }
+}
+
+/** At once: a whole run takes some twenty minutes. */
+function told<Result>(result: Result): Result {
+  say(JSON.stringify(result));
+  return result;
 }
 
 function say(line: string): void {

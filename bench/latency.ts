@@ -5,8 +5,10 @@ import { atMost, type Figure, median, percentile } from './figures.ts';
 import { newOrder } from './order.ts';
 import type { Ways } from './routes.ts';
 
+type Aim = { readonly goalMs: number; readonly turns: number };
+
 /** Milliseconds added to the first token. The reply is 20 tokens at once. */
-export async function addedTtft(name: string, ways: Ways, goalMs: number, turns = 250): Promise<Figure> {
+export async function addedTtft(name: string, ways: Ways, { goalMs, turns }: Aim): Promise<Figure> {
   const taken = await inTurns(ways, turns, async (route) => [
     await timeToFirstToken(route, newOrder('stream')),
   ]);
@@ -15,7 +17,7 @@ export async function addedTtft(name: string, ways: Ways, goalMs: number, turns 
 }
 
 /** Milliseconds between the backend's sending of a token and its arrival here, beyond what it takes directly. */
-export async function addedPerFrame(ways: Ways, goalMs: number, turns = 6): Promise<Figure> {
+export async function addedPerFrame(ways: Ways, { goalMs, turns }: Aim): Promise<Figure> {
   return added('added per frame (50 tokens, 10 ms apart)', await inTurns(ways, turns, lags), goalMs);
 }
 

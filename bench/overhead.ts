@@ -1,6 +1,7 @@
 // What the daemon costs, measured against a scripted backend in the same run. `npm run bench:overhead`
 //
 //   --json            figures as JSON on stdout
+//   --quick           few samples, to see that it works: the daemon runs from source
 //   --entry FILE      the daemon to measure, e.g. an installed package's dist/cli/main.js; else it is built here
 //   --cpu-prof FOLDER the daemon under load writes a CPU profile there (figures are worse then)
 
@@ -20,13 +21,21 @@ import { largeRequestsPerSecond, streamsAtOnce } from './throughput.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const { values: options } = parseArgs({
-  options: { json: { type: 'boolean' }, entry: { type: 'string' }, 'cpu-prof': { type: 'string' } },
+  options: {
+    json: { type: 'boolean' },
+    quick: { type: 'boolean' },
+    entry: { type: 'string' },
+    'cpu-prof': { type: 'string' },
+  },
 });
+const size = options.quick
+  ? { starts: 2, idleMs: 0, turns: 5, frameTurns: 1, rounds: 1, roundMs: 300, silenceMs: 3_000 }
+  : { starts: 5, idleMs: 2_000, turns: 250, frameTurns: 6, rounds: 3, roundMs: 3_000, silenceMs: 17_000 };
 
 const figures: Figure[] = [];
 const backend = await startBackend();
 try {
-  const entry = options.entry ?? build();
+  const entry = options.entry ?? (options.quick ? join(ROOT, 'cli', 'main.ts') : build());
   figures.push(...(await coldStart({ entry, backendUrl: backend.url })));
   figures.push(...(await underLoad({ entry, backendUrl: backend.url, nodeArgs: profiling() })));
 } finally {
@@ -55,12 +64,12 @@ async function coldStart(daemonOptions: DaemonOptions): Promise<readonly Figure[
   progress('cold start …');
   const tookMs: number[] = [];
   const idleMb: number[] = [];
-  for (let round = 0; round < 5; round += 1) {
+  for (let round = 0; round < size.starts; round += 1) {
     const daemon = await startDaemonProcess(daemonOptions);
     const route = daemonRoute(daemon.url, messagesBody('small'));
     const order = newOrder('stream');
     if (round === 0) {
-      await sleep(2_000);
+      await sleep(size.idleMs);
       idleMb.push(rssMb(daemon.pid));
     }
     const reply = await ask(route, order, bodyFor(route, order)).reply;
@@ -72,7 +81,7 @@ async function coldStart(daemonOptions: DaemonOptions): Promise<readonly Figure[
   const note = `${tookMs.map((ms) => ms.toFixed(0)).join(', ')} ms; the first start of all is left out`;
   return [
     atMost(0.6, { name: 'cold start to first answer', value: median(tookMs) / 1000, unit: 's', note }),
-    atMost(100, { name: 'RSS idle, 2 s after start', value: median(idleMb), unit: 'MB' }),
+    atMost(100, { name: `RSS idle, ${size.idleMs / 1000} s after start`, value: median(idleMb), unit: 'MB' }),
   ];
 }
 
@@ -89,14 +98,15 @@ async function underLoad(daemonOptions: DaemonOptions): Promise<readonly Figure[
       found.push(...[await measure()].flat());
     };
     await step('prefix and content', () => prefixFigures(at));
-    await step('TTFT, large', () => addedTtft('large, 27 tools', large, 2));
-    await step('TTFT, small', () => addedTtft('small', small, 0.8));
-    await step('frames', () => addedPerFrame(small, 0.1));
+    await step('TTFT, large', () => addedTtft('large, 27 tools', large, { goalMs: 2, turns: size.turns }));
+    await step('TTFT, small', () => addedTtft('small', small, { goalMs: 0.8, turns: size.turns }));
+    await step('frames', () => addedPerFrame(small, { goalMs: 0.1, turns: size.frameTurns }));
     const pids = { daemon: daemon.pid, backend: backend.pid };
-    await step('requests a second', () => largeRequestsPerSecond(large.daemon, pids, 400));
+    const loop = { goal: 400, rounds: size.rounds, roundMs: size.roundMs };
+    await step('requests a second', () => largeRequestsPerSecond(large.daemon, pids, loop));
     await step('50 streams', () => streamsAtOnce(small.daemon));
     await step('aborts', () => abortFigures(small.daemon, at));
-    await step('silence, 17 s', () => longestSilence(small.daemon));
+    await step('silence', () => longestSilence(small.daemon, size.silenceMs));
     found.push({ name: 'RSS after all of it', value: rssMb(daemon.pid), unit: 'MB' });
     return found;
   } finally {

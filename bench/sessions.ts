@@ -1,9 +1,9 @@
 // A working session against two real servers under each policy: seconds waited, switches, and how well the wait for
-// the first token was predicted. `node bench/sessions.ts [--json]`
+// the first token was predicted. `npm run bench:sessions -- [--json] [--quick]`
 //
 // mlx_lm.server with the scripted model plays both parts, at pretended speeds: the one for edits prefills half as fast.
 // Its tokens, prompt cache and event stream are real. 40 turns, alternating in threes between questions and edits; a
-// question is one call, an edit is a tool call and the word that it is done.
+// question is one call, an edit is a tool call and the word that it is done. `--quick`: six turns at high speeds, two policies.
 
 import { parseArgs } from 'node:util';
 import type { Mode } from '../router/decision.ts';
@@ -11,14 +11,13 @@ import { startMlx, whyNot } from '../test/engine/engines.ts';
 import { playSession, type SessionResult } from './sessions/play.ts';
 import { script } from './sessions/script.ts';
 
-const MODES = ['task', 'auto', 'mlx-lm', 'lmstudio'] as const satisfies readonly Mode[];
-const TURNS = 40;
-const SPEEDS = {
-  'mlx-lm': { prefillTps: 3000, decodeTps: 60, prefillStepSize: 256 },
-  lmstudio: { prefillTps: 1500, decodeTps: 60, prefillStepSize: 256 },
-} as const;
+const { values: options } = parseArgs({ options: { json: { type: 'boolean' }, quick: { type: 'boolean' } } });
+const modes: readonly Mode[] = options.quick ? ['task', 'auto'] : ['task', 'auto', 'mlx-lm', 'lmstudio'];
+const turns = options.quick ? 6 : 40;
+const times = options.quick ? 10 : 1;
+const analysisSpeed = { prefillTps: times * 3000, decodeTps: times * 60, prefillStepSize: 256 };
+const editSpeed = { ...analysisSpeed, prefillTps: times * 1500 };
 
-const { values: options } = parseArgs({ options: { json: { type: 'boolean' } } });
 const missing = await whyNot('mlx', (line) => process.stderr.write(`${line}\n`));
 if (missing) {
   process.stderr.write(`${missing}\n`);
@@ -26,14 +25,14 @@ if (missing) {
 }
 
 const results: SessionResult[] = [];
-for (const mode of MODES) {
+for (const mode of modes) {
   process.stderr.write(`${mode} …\n`);
   // Fresh ones for each: nothing of the session before is in their caches.
-  const analysis = await startMlx(SPEEDS['mlx-lm']);
-  const edit = await startMlx(SPEEDS.lmstudio);
+  const analysis = await startMlx(analysisSpeed);
+  const edit = await startMlx(editSpeed);
   try {
     results.push(
-      await playSession(script(TURNS), { mode, urls: { 'mlx-lm': analysis.url, lmstudio: edit.url } }),
+      await playSession(script(turns), { mode, urls: { 'mlx-lm': analysis.url, lmstudio: edit.url } }),
     );
   } finally {
     await analysis.stop();

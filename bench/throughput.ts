@@ -6,8 +6,8 @@ import { atLeast, type Figure, median } from './figures.ts';
 import { monotonicMs, newOrder } from './order.ts';
 import { pin } from './processes.ts';
 
-const ROUNDS = 3;
-const ROUND_MS = 3_000;
+export type ClosedLoop = { readonly goal: number; readonly rounds: number; readonly roundMs: number };
+
 const IN_FLIGHT = 8;
 const STREAMS = 50;
 const TOKENS = 100;
@@ -16,13 +16,13 @@ const TOKENS = 100;
 export async function largeRequestsPerSecond(
   route: Route,
   pids: { readonly daemon: number; readonly backend: number },
-  goal: number,
+  { goal, rounds, roundMs }: ClosedLoop,
 ): Promise<Figure> {
   const last = availableParallelism() - 1;
   const pinned = last > 0 && pin(pids.daemon, '0');
   if (pinned) for (const pid of [pids.backend, process.pid]) pin(pid, `1-${last}`);
   const rates: number[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) rates.push(await closedLoop(route));
+  for (let round = 0; round < rounds; round += 1) rates.push(await closedLoop(route, roundMs));
   if (pinned) for (const pid of [pids.daemon, pids.backend, process.pid]) pin(pid, `0-${last}`);
   return atLeast(goal, {
     name: `large requests a second (closed loop of ${IN_FLIGHT})`,
@@ -32,8 +32,8 @@ export async function largeRequestsPerSecond(
   });
 }
 
-async function closedLoop(route: Route): Promise<number> {
-  const untilMs = monotonicMs() + ROUND_MS;
+async function closedLoop(route: Route, roundMs: number): Promise<number> {
+  const untilMs = monotonicMs() + roundMs;
   let completed = 0;
   const worker = async () => {
     while (monotonicMs() < untilMs) {

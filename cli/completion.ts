@@ -82,8 +82,14 @@ function optionShape({
   };
 }
 
+/** Beginnings for what may be written in many ways. */
+const SUGGESTED: Readonly<Record<string, Values>> = {
+  file: 'files',
+  time: ['1h', '24h', '7d', '30d', 'today'],
+};
+
 function valuesOf(name: string, choices: readonly string[] | undefined): Values {
-  return choices ?? (name === 'file' ? 'files' : 'free');
+  return choices ?? SUGGESTED[name] ?? 'free';
 }
 
 /** For every shell alike: nothing in it is special. */

@@ -3,6 +3,7 @@
 
 import type { LiveRequest } from '../daemon/live.ts';
 import { type CacheResult, cacheResult } from '../router/cache.ts';
+import { decodeOf, tokensPerSecond } from '../router/decode.ts';
 import type { HistoryRow } from '../store/history.ts';
 import type { Column } from './columns.ts';
 import { type Pen, safe } from './screen.ts';
@@ -58,22 +59,9 @@ export function endedLive(request: LiveRequest): EndedRequest {
 }
 
 export function endedStored(row: HistoryRow): EndedRequest {
-  const { taskProbability: _p, firstTokenMs, attempts: _a, break: _b, savedSeconds: _s, ...rest } = row;
-  return { ...rest, outputTokensPerS: decodeRate(row, firstTokenMs) };
-}
-
-/** Fewer milliseconds than this are no measure of a speed: the answer came in one piece. */
-const SHORTEST_DECODE_MS = 50;
-
-/** As the daemon counts it while it happens. */
-function decodeRate(
-  { result, outputTokens, durationMs }: HistoryRow,
-  firstTokenMs: number | null,
-): number | null {
-  if (result !== 'completed' || outputTokens === null || outputTokens < 2) return null;
-  if (durationMs === null || firstTokenMs === null) return null;
-  const decodeMs = durationMs - firstTokenMs;
-  return decodeMs < SHORTEST_DECODE_MS ? null : ((outputTokens - 1) * 1000) / decodeMs;
+  const { taskProbability: _p, firstTokenMs: _f, attempts: _a, break: _b, savedSeconds: _s, ...rest } = row;
+  const decode = decodeOf(row);
+  return { ...rest, outputTokensPerS: decode ? tokensPerSecond(decode) : null };
 }
 
 const WARMTH = { hit: 'warm', partial: 'partly', miss: 'cold', unknown: '' } as const;

@@ -6,7 +6,7 @@ import type { ExitCode } from './terminal.ts';
 
 // A prompt line waits for this one: it is over before the rest of the command line is loaded.
 if (process.argv[2] === 'statusline' && process.argv.length === 3) {
-  (await import('./statusline.ts')).printStatusline(process.env);
+  await (await import('./statusline.ts')).printStatusline(process.env);
   process.exit(0);
 }
 
@@ -25,6 +25,7 @@ const program = new Program('anyclaude')
   .exitOverride();
 
 const MODES = ['auto', 'task', 'shadow', 'mlx-lm', 'lmstudio', 'claude'];
+const STATS_KEYS = ['route', 'backend', 'model', 'session', 'project', 'day', 'hour', 'reason'];
 
 /** What may be chosen is shown and completed; a wrong choice is told by who reads it, as one of a file would be. */
 function oneOf(flags: string, description: string, choices: readonly string[]): Option {
@@ -75,7 +76,7 @@ command('logs', "the daemon's log")
 command('stats', 'what happened: requests, cache, waiting, what was saved, by whatever you ask')
   .option('--since <time>', 'such as 15m, 24h, 7d, today or a date', '24h')
   .option('--until <time>', 'the same forms; a day is taken to its end (now)')
-  .option('--by <key>', 'route, backend, model, session, project, day, hour or reason', 'route')
+  .addOption(oneOf('--by <key>', 'what its rows are', STATS_KEYS).default('route'))
   .option('--json', 'as JSON: docs/stats-json.md')
   .option('--csv', 'the rows for a spreadsheet')
   .option('--md', 'the table for a document')
@@ -89,7 +90,7 @@ command('warm', 'prefill what the sessions of your projects begin with, on each 
 command('export', 'every request that is still kept, for other programs')
   .option('--since <time>', 'such as 15m, 24h, 7d, today or a date', '24h')
   .option('--until <time>', 'the same forms; a day is taken to its end (now)')
-  .option('--format <format>', 'jsonl or csv', 'jsonl')
+  .addOption(oneOf('--format <format>', 'how they are written', ['jsonl', 'csv']).default('jsonl'))
   .action(async (options) => ends(await (await import('./show-export.ts')).showExport(options)));
 
 command('explain', 'why a request went where it went, what was expected and what then happened')
@@ -116,7 +117,7 @@ command('top', 'backends, requests in flight and the newest ended ones, live; q 
 );
 
 command('sessions', 'the coding sessions: turns, requests, waiting and cache of each')
-  .option('--since <period>', 'such as 24h, 7d, today or a date', '7d')
+  .option('--since <time>', 'such as 24h, 7d, today or a date', '7d')
   .option('--limit <count>', 'how many, the one used last first', '20')
   .option('--json', 'as JSON')
   .action(async (options) => ends(await (await import('./show-sessions.ts')).showSessions(options)));
@@ -129,7 +130,7 @@ command('session', 'one coding session, turn by turn')
   );
 
 command('statusline', "one line for Claude Code's prompt: reads its JSON from stdin").action(async () => {
-  (await import('./statusline.ts')).printStatusline(process.env);
+  await (await import('./statusline.ts')).printStatusline(process.env);
 });
 
 withConfigFlags(command('run', 'start the daemon if needed, and Claude Code connected to it'))

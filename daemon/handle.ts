@@ -12,7 +12,7 @@ import { answerLocally } from './answers.ts';
 import type { Deps } from './deps.ts';
 import { createDraft, type Draft, whoSent } from './draft.ts';
 import { openSink, type Pass, passHeaders, watchClient } from './pass.ts';
-import { type Admitted, admit, estimatePrompt, goesToClaude, makePlan } from './plan.ts';
+import { type Admitted, admit, estimatePrompt, goesToClaude, makePlan, type Plan } from './plan.ts';
 import { recordedRefusal } from './recorded.ts';
 import { relayToClaude } from './relay.ts';
 import { replyToFault, replyToWireError } from './reply.ts';
@@ -78,11 +78,17 @@ async function answer(pass: Pass & Way): Promise<Ending> {
   await deps.fleet.recheckDown();
   const plan = makePlan(admitted, deps);
   draft.known.classification = plan.classification;
-  draft.known.signals = plan.signals;
   draft.known.turnId = plan.turn.turnId;
   draft.known.estimatedPromptTokens = plan.promptTokens;
+  const ending = await serveOrRefuse(pass, plan);
+  // The record alone asks for it, and nobody waits for that.
+  draft.known.signals = plan.signals();
+  return ending;
+}
+
+async function serveOrRefuse(pass: Pass, plan: Plan): Promise<Ending> {
   if ('refused' in plan.decision) return refuse(pass, plan.decision);
-  draft.known.decision = plan.decision;
+  pass.draft.known.decision = plan.decision;
   return serve(pass, plan, plan.decision);
 }
 

@@ -3,6 +3,7 @@
 
 import type { Cost } from '../router/cost.ts';
 import type { Decision, Task } from '../router/decision.ts';
+import { decodeOfOutcome, tokensPerSecond } from '../router/decode.ts';
 import type { CacheReport, Ending, Kind, Outcome } from '../router/outcome.ts';
 import { type Draft, whoSent } from './draft.ts';
 import type { Tally } from './tally.ts';
@@ -77,6 +78,7 @@ export function requestInFlight(draft: Draft, tally: Tally): LiveRequest {
 export function requestEnded(outcome: Outcome): LiveRequest {
   const { requestId, kind, requestedModel, startedAtMs, decision, ending, answeredBy } = outcome;
   const { sessionId, agentId, project, model, ttftMs, firstTokenMs, outputTokens, message } = outcome;
+  const decode = decodeOfOutcome(outcome);
   return {
     ...{ requestId, kind, startedAtMs, requestedModel: shown(requestedModel), phase: 'ended' },
     ...given({ sessionId, agentId, project, model, ttftMs, firstTokenMs, outputTokens, message }),
@@ -84,7 +86,7 @@ export function requestEnded(outcome: Outcome): LiveRequest {
     ...decisionFields(decision, answeredBy),
     ...(answeredBy === 'daemon' && ending.result === 'completed' && { reason: 'answered-here' }),
     ...cacheFields(outcome.cache),
-    ...given({ decodeTokensPerSecond: decodeRate(outcome) }),
+    ...given({ decodeTokensPerSecond: decode && tokensPerSecond(decode) }),
     ...{ result: ending.result, durationMs: outcome.durationMs },
     ...given({ fault: faultOf(ending) }),
     ...attemptFields(outcome.attempts),
@@ -139,15 +141,6 @@ function cacheFields(
     ...(promptTokens !== undefined && { promptTokens, promptTokensBasis: 'reported' }),
     ...(evidence !== 'none' && { cachedTokens: report.cachedTokens, cacheEvidence: evidence }),
   };
-}
-
-/** Fewer milliseconds than this are no measure of a speed: the answer came in one piece. */
-const SHORTEST_DECODE_MS = 50;
-
-function decodeRate({ outputTokens = 0, firstTokenMs, durationMs, ending }: Outcome): number | undefined {
-  if (firstTokenMs === undefined || outputTokens < 2 || ending.result !== 'completed') return undefined;
-  const decodeMs = durationMs - firstTokenMs;
-  return decodeMs < SHORTEST_DECODE_MS ? undefined : ((outputTokens - 1) * 1000) / decodeMs;
 }
 
 function faultOf(ending: Ending): string | undefined {

@@ -2,6 +2,7 @@
 
 import { cacheResult } from '../router/cache.ts';
 import type { Classification } from '../router/decision.ts';
+import { decodeOfOutcome, tokensPerSecond } from '../router/decode.ts';
 import type { CacheReport, Ending, Outcome } from '../router/outcome.ts';
 import type { Fault } from '../wire/error.ts';
 import type { Catalogue } from './metric-catalogue.ts';
@@ -85,15 +86,14 @@ function observeResponses(catalogue: Catalogue, outcome: Outcome, claudeBackend:
 function observeSpeed(
   catalogue: Catalogue,
   labels: { route: RouteLabel; backend: string },
-  { requestId, cache, ttftMs, durationMs, outputTokens, toolCalls }: Outcome,
+  outcome: Outcome,
 ): void {
+  const { requestId, cache, ttftMs } = outcome;
   if (ttftMs === undefined) return;
   const ttftLabels = { backend: labels.backend, cache: cacheResult(cache) };
   catalogue.observeTtft(ttftLabels, ttftMs / 1000, requestId);
-  if (outputTokens === undefined || outputTokens < 2) return;
-  // A tool call is shown when it is whole: its tokens were generated before the first one was seen.
-  if (toolCalls.length > 0) return;
-  catalogue.tokenTime.observe(labels, (durationMs - ttftMs) / 1000 / (outputTokens - 1));
+  const decode = decodeOfOutcome(outcome);
+  if (decode) catalogue.tokenTime.observe(labels, 1 / tokensPerSecond(decode));
 }
 
 function observeCacheWorth(catalogue: Catalogue, backend: string, outcome: Outcome): void {

@@ -14,11 +14,12 @@ import { type Chain, tokensOf } from '../router/observation.ts';
 import type { Kind, Signal } from '../router/outcome.ts';
 import { type Override, readOverride } from '../router/override.ts';
 import { readTurn, type TurnEvidence } from '../router/turn.ts';
+import { parseJson } from '../wire/body.ts';
 import { type Caller, readCaller } from '../wire/caller.ts';
 import { type Segment, segments } from '../wire/fingerprint.ts';
 import type { Conversation, WireRequest } from '../wire/message.ts';
 import { normalise } from '../wire/normalise.ts';
-import { parseJson, parseRequest } from '../wire/parse.ts';
+import { parseRequest } from '../wire/parse.ts';
 import type { Deps } from './deps.ts';
 
 export type Admitted = {
@@ -63,8 +64,8 @@ export type Plan = {
   readonly watched: Watched;
   readonly turn: TurnEvidence;
   readonly classification: Classification;
-  /** What weighed most in it. */
-  readonly signals: readonly Signal[];
+  /** What weighed most in it; found when it is asked for. */
+  readonly signals: () => readonly Signal[];
   readonly decision: Decision | Refusal;
 };
 
@@ -102,7 +103,7 @@ export function makePlan({ request, caller, kind, override }: Admitted, deps: De
       isAside: caller.requestClass === 'auxiliary' || caller.requestClass === 'other',
       prompt: toPrompt(conversation, parts, request.model),
     }),
-    signals: nameless(signals),
+    signals: () => nameless(signals()),
   };
 }
 
@@ -122,8 +123,8 @@ function toPrompt(
 }
 
 /** A feature of the prompt's words is named after them, and what a person wrote is never stored. */
-function nameless(signals: Explanation['signals']): readonly Signal[] {
-  const isOwnWords = ({ group, name }: Explanation['signals'][number]) =>
+function nameless(signals: ReturnType<Explanation['signals']>): readonly Signal[] {
+  const isOwnWords = ({ group, name }: (typeof signals)[number]) =>
     group === 'words' && !/^(rule |no prompt)/.test(name);
   const words = signals.filter(isOwnWords).reduce((sum, { logOdds }) => sum + logOdds, 0);
   const named = signals

@@ -37,7 +37,7 @@ export async function answerFrom(db: Kysely<Schema>, question: Question): Promis
       return found && explainedDocument(found);
     }
     case 'series':
-      return { schema: 1, range: question.range, points: await requestSeries(db, question.range) };
+      return { schema: 1, range: question.range, ...(await requestSeries(db, question.range)) };
     case 'stats':
       return statsDocument(await statsReport(db, question.range, 'route'), question.nowMs, question.prices);
     case 'sessions':
@@ -55,7 +55,7 @@ export function answerFromNothing(question: Question): object | undefined {
     case 'request':
       return undefined;
     case 'series':
-      return { schema: 1, range: question.range, points: [] };
+      return { schema: 1, range: question.range, percentiles: 'exact', points: [] };
     case 'stats':
       return statsDocument(emptyReport(question.range, 'route'), question.nowMs, question.prices);
     case 'sessions':

@@ -7,7 +7,7 @@
 import type { BackendName } from './decision.ts';
 import { type Chain, tokensOf } from './observation.ts';
 import type { Speed } from './speed.ts';
-import type { Flavour, Match } from './warmth.ts';
+import { type Flavour, keepsSteps, type Match } from './warmth.ts';
 
 /** `whole`: what is computed serves only a prompt that begins with all of it. `nothing`: not even that was seen to help. */
 export type CacheUse = 'steps' | 'whole' | 'nothing';
@@ -104,8 +104,8 @@ function catchUpOf(
   const fromTokens = startOf(standby.match(chain));
   const toTokens = tokensOf(chain);
   if (toTokens - fromTokens < LEAST_DEBT_TOKENS) return undefined;
-  const others = resting.filter((one) => one.key !== key).map((one) => one.chain);
-  const cuts = cutsOf(standby, { fromTokens, toTokens, limits, room: standby.room(others) });
+  const room = standby.room(worthKeeping(resting.filter((one) => one.key !== key)));
+  const cuts = cutsOf(standby, { fromTokens, toTokens, limits, room });
   const last = cuts.at(-1);
   if (last === undefined) return undefined;
   const returnProbability = nextTurnShare / (1 + Math.max(0, nowMs - endedAtMs) / HALF_RETURN_MS);
@@ -114,6 +114,11 @@ function catchUpOf(
     debtTokens: toTokens - fromTokens,
     seconds: speed.ttft({ uncached: last - fromTokens, cached: fromTokens }).seconds,
   };
+}
+
+/** Those prompts that no prefill may push out of a cache. */
+export function worthKeeping(prompts: readonly { readonly chain: Chain }[]): readonly Chain[] {
+  return prompts.map(({ chain }) => chain).filter((chain) => tokensOf(chain) >= LEAST_DEBT_TOKENS);
 }
 
 /** Where the work begins: what is only hoped to be there is computed again, in short requests. */
@@ -164,11 +169,6 @@ export function cutsOf(
 
 /** Ends a prefill within one step of its own when nobody waits for it any more, and throws it away. */
 export function leavesPrefill(flavour: Flavour): boolean {
-  return flavour === 'mlx-lm';
-}
-
-/** Keeps an entry of each request, also of those that a later one has gone beyond. */
-function keepsSteps(flavour: Flavour): boolean {
   return flavour === 'mlx-lm';
 }
 

@@ -30,8 +30,8 @@ export function classify(
 
 export type Explanation = {
   readonly classification: Classification;
-  /** Strongest first. Empty where no trained weight had a say. */
-  readonly signals: readonly Signal[];
+  /** Strongest first; found when they are asked for. Empty where no trained weight had a say. */
+  readonly signals: () => readonly Signal[];
 };
 
 /** `classify` with what weighed most in it. */
@@ -41,10 +41,10 @@ export function explainClassification(
   classifier: LoadedClassifier = SHIPPED,
 ): Explanation {
   const sure = certainTask(evidence, override);
-  if (sure !== undefined) return { classification: sure, signals: [] };
-  if (!('model' in classifier)) return { classification: taskByRules(evidence), signals: [] };
+  if (sure !== undefined) return { classification: sure, signals: () => [] };
+  if (!('model' in classifier)) return { classification: taskByRules(evidence), signals: () => [] };
   const reading = readingOf(classifier.model, evidence);
-  return { classification: believed(reading), signals: strongestSignals(reading, EXPLAINED_SIGNALS) };
+  return { classification: believed(reading), signals: () => strongestSignals(reading, EXPLAINED_SIGNALS) };
 }
 
 const EXPLAINED_SIGNALS = 8;

@@ -6,6 +6,7 @@ import {
   type BreakCause,
   findBreak,
   markOf,
+  type Overlap,
   overlapOf,
   type Prompt,
   type PromptBreak,
@@ -53,6 +54,14 @@ export type FoundBreak = PromptBreak & {
   readonly lostTokens: number;
 };
 
+export type ReadAhead = {
+  readonly backend: BackendName;
+  /** Absent where it is of none, but what new ones will begin with. */
+  readonly conversation?: Pick<TurnName, 'sessionId' | 'agentId'>;
+  /** `whole`: all that the conversation has come to. */
+  readonly extent: 'whole' | 'part';
+};
+
 export type Guardian = {
   watch(arrival: Arrival): Watched;
   /**
@@ -62,6 +71,11 @@ export type Guardian = {
   heldTokens(watched: Watched, backend: BackendName): number;
   /** The backend has computed the prompt. Answers what was broken on the way. */
   settle(watched: Watched, prefilled: Prefilled): FoundBreak | undefined;
+  /**
+   * The backend has read in a pause what nobody asked for. That is no break of anything, nor does it hide one; but it may
+   * push out others, and what it read can be lost by a break.
+   */
+  readAhead(reading: ReadAhead): void;
   /** The backend could not be reached: what it held is gone, most likely. */
   lost(backend: BackendName): void;
 };
@@ -79,13 +93,15 @@ type Conversation = {
   /** The last prompt that any backend has computed. */
   readonly mark?: PromptMark;
   readonly held: ReadonlyMap<BackendName, Held>;
+  /** What backends have read of it in pauses, where that is more. */
+  readonly readAhead: ReadonlyMap<BackendName, Omit<Held, 'model'>>;
   readonly summary: 'asked for' | 'not asked for';
 };
 
 type Server = { serial: number; lostAt: number; readonly served: Map<string, number> };
 
 const LIMITS: GuardianLimits = { conversations: 500 };
-const FRESH: Conversation = { held: new Map(), summary: 'not asked for' };
+const FRESH: Conversation = { held: new Map(), readAhead: new Map(), summary: 'not asked for' };
 /** Conversations that are told apart when one's loss is to be explained by the others. */
 const MAX_SERVED = 64;
 /** Below so many tokens a loss is the rounding of estimates, a template's header or the last words of a turn. */
@@ -105,6 +121,8 @@ export function createGuardian(limits: GuardianLimits = LIMITS): Guardian {
     keep(conversations, limits.conversations, key, conversation);
   const heldBy = ({ key }: Watched, backend: BackendName): Held | undefined =>
     key === undefined ? undefined : conversations.get(key)?.held.get(backend);
+  const readBy = (watched: Watched, backend: BackendName): Omit<Held, 'model'> | undefined =>
+    conversations.get(watched.key ?? '')?.readAhead.get(backend) ?? heldBy(watched, backend);
 
   return {
     watch(arrival) {
@@ -120,8 +138,8 @@ export function createGuardian(limits: GuardianLimits = LIMITS): Guardian {
       return { key, mark, chain, ...(promptBreak && { promptBreak }) };
     },
     heldTokens(watched, backend) {
-      const held = heldBy(watched, backend);
-      return held && watched.mark ? overlapOf(held.mark, watched.mark, watched.chain).again : 0;
+      const read = readBy(watched, backend);
+      return read && watched.mark ? overlapOf(read.mark, watched.mark, watched.chain).again : 0;
     },
     settle(watched, prefilled) {
       const { key, mark } = watched;
@@ -132,23 +150,39 @@ export function createGuardian(limits: GuardianLimits = LIMITS): Guardian {
         return undefined;
       }
       const held = heldBy(watched, prefilled.backend);
-      const found = judge({ watched: { ...watched, key, mark }, prefilled, held, server });
+      const read = readBy(watched, prefilled.backend);
+      const found = judge({ watched: { ...watched, key, mark }, prefilled, held, read, server });
       const known = conversations.get(key) ?? FRESH;
       const isWhole = prefilled.ending === 'completed';
       const now: Held = { mark, model: prefilled.model, serial: server.serial };
       put(key, {
         mark,
         held: isWhole ? new Map(known.held).set(prefilled.backend, now) : known.held,
+        readAhead: isWhole ? without(known.readAhead, prefilled.backend) : known.readAhead,
         summary: FRESH.summary,
       });
       keep(server.served, MAX_SERVED, key, server.serial);
       return found;
+    },
+    readAhead({ backend, conversation, extent }) {
+      const server = serverOf(backend);
+      server.serial += 1;
+      const key = conversation && sessionKey(conversation);
+      keep(server.served, MAX_SERVED, key ?? `side call ${server.serial}`, server.serial);
+      const known = key === undefined ? undefined : conversations.get(key);
+      if (key === undefined || known?.mark === undefined || extent === 'part') return;
+      const ahead = { mark: known.mark, serial: server.serial };
+      put(key, { ...known, readAhead: new Map(known.readAhead).set(backend, ahead) });
     },
     lost(backend) {
       const server = serverOf(backend);
       server.lostAt = server.serial + 1;
     },
   };
+}
+
+function without<Key, Value>(map: ReadonlyMap<Key, Value>, key: Key): ReadonlyMap<Key, Value> {
+  return new Map([...map].filter(([other]) => other !== key));
 }
 
 /** Without a session, and without an agent where it is a subagent's, one conversation is not told from another. */
@@ -161,17 +195,20 @@ type Case = {
   readonly watched: Watched & { readonly key: string; readonly mark: PromptMark };
   readonly prefilled: Prefilled;
   readonly held: Held | undefined;
+  /** The same, with what was read of it in pauses. */
+  readonly read: Omit<Held, 'model'> | undefined;
   readonly server: Server;
 };
 
 function judge(one: Case): FoundBreak | undefined {
-  const { watched, prefilled, held } = one;
-  const { again, kept } = held ? overlapOf(held.mark, watched.mark, watched.chain) : { again: 0, kept: 0 };
+  const { watched, prefilled, held, read } = one;
+  const { kept } = overlap(watched, held);
+  const known = overlap(watched, read);
   // The backend's own count and our estimates may differ: shares of the whole do not.
   const estimated = tokensOf(watched.chain);
   const { promptTokens = estimated, cachedTokens } = prefilled;
   const scale = estimated > 0 ? promptTokens / estimated : 1;
-  const lostTokens = Math.max(0, Math.round(again * scale - (cachedTokens ?? kept * scale)));
+  const lostTokens = Math.max(0, Math.round(known.again * scale - (cachedTokens ?? known.kept * scale)));
   if (watched.promptBreak) return { ...watched.promptBreak, lostTokens };
   const sent = Math.round(kept * scale);
   const isTelling = sent >= TELLING_TOKENS && sent - (cachedTokens ?? sent) >= TELLING_TOKENS;
@@ -181,9 +218,13 @@ function judge(one: Case): FoundBreak | undefined {
     const detail = `the model ${models[1]} serves in place of ${models[0]}`;
     return { cause: 'model-changed', segment: 'model', detail, lostTokens: sent - (cachedTokens ?? 0) };
   }
-  if (held === undefined || cachedTokens === undefined || !isTelling) return undefined;
+  if (read === undefined || held === undefined || cachedTokens === undefined || !isTelling) return undefined;
   if (cachedTokens >= sent * LOST_SHARE) return undefined;
-  return { ...serverBreak(one, held, { sent, cachedTokens, scale }), segment: 'server', lostTokens };
+  return { ...serverBreak(one, read.serial, { sent, cachedTokens, scale }), segment: 'server', lostTokens };
+}
+
+function overlap({ mark, chain }: Case['watched'], before: Pick<Held, 'mark'> | undefined): Overlap {
+  return before ? overlapOf(before.mark, mark, chain) : { again: 0, kept: 0 };
 }
 
 type Figures = { readonly sent: number; readonly cachedTokens: number; readonly scale: number };
@@ -191,14 +232,14 @@ type Figures = { readonly sent: number; readonly cachedTokens: number; readonly 
 /** The prompt goes on from what the backend had computed, and yet it found less than half of it. */
 function serverBreak(
   { watched, server }: Case,
-  held: Held,
+  readSerial: number,
   { sent, cachedTokens, scale }: Figures,
 ): { readonly cause: BreakCause; readonly detail: string } {
   const figures = `${cachedTokens} of ${sent} tokens were found again`;
   const cause = 'server-lost';
-  if (server.lostAt > held.serial) return { cause, detail: `${figures}: the server was away in between` };
+  if (server.lostAt > readSerial) return { cause, detail: `${figures}: the server was away in between` };
   const others = [...server.served].filter(
-    ([key, serial]) => key !== watched.key && serial > held.serial,
+    ([key, serial]) => key !== watched.key && serial > readSerial,
   ).length;
   if (others > 0) {
     const who = others === 1 ? 'another conversation' : `${others} other conversations`;

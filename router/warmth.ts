@@ -85,9 +85,6 @@ const CAPACITY: Readonly<Record<Flavour, number>> = {
   other: 1,
 };
 
-/** Each step of a prefill leaves an entry of its own there. */
-const KEEPS_STEPS: ReadonlySet<Flavour> = new Set(['mlx-lm']);
-
 /** Idle time in milliseconds below which a belief belongs to the first, the second … of the tallies. */
 const IDLE_STEPS_MS = [5 * 60_000, 60 * 60_000, Number.POSITIVE_INFINITY] as const;
 const PRIOR_KEPT = [0.95, 0.85, 0.6] as const;
@@ -204,6 +201,11 @@ export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmt
   };
 }
 
+/** Keeps an entry of each request, also of those that a later one has gone beyond. */
+export function keepsSteps(flavour: Flavour): boolean {
+  return flavour === 'mlx-lm';
+}
+
 function summaryOf(held: readonly Held[]): HeldPrompts | undefined {
   if (held.length === 0) return undefined;
   // Each hash covers all before it, so equal hashes are the same tokens in the same place.
@@ -224,7 +226,7 @@ function summaryOf(held: readonly Held[]): HeldPrompts | undefined {
  */
 function givesWay({ hashes, isStep }: Held, next: readonly string[], flavour: Flavour): boolean {
   const shared = sharedLength(hashes, next);
-  return shared === hashes.length || (isStep && shared > 0 && !KEEPS_STEPS.has(flavour));
+  return shared === hashes.length || (isStep && shared > 0 && !keepsSteps(flavour));
 }
 
 /** The place in the row of the one that would be lost first; undefined where none of them is held. */

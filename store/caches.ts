@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely';
 import type { BreakCause } from '../router/breaks.ts';
 import type { Grouped } from './grouping.ts';
 import type { KvFigures } from './kv-figures.ts';
+import { pausesOf } from './pauses.ts';
 import type { Schema } from './schema.ts';
 import type { Sources } from './sources.ts';
 import { addSums, NOTHING, type Sums } from './sums.ts';
@@ -29,6 +30,7 @@ export async function cachesOf(db: Kysely<Schema>, sources: Sources) {
   const claude = answered.filter(({ values: [backend] }) => backend === 'claude');
   return {
     kvCache: kvOf(all, causes),
+    pauses: await pausesOf(db, sources.span),
     claudeApi: claude.map(claudeTokens).toSorted((a, b) => b.requests - a.requests),
   };
 }

@@ -3,6 +3,7 @@
 import type { Cost } from '../router/cost.ts';
 import type { PassedOver, ShadowChoice } from '../router/decision.ts';
 import type { Signal } from '../router/outcome.ts';
+import type { ReadAhead } from './pauses.ts';
 import type { StoredRequest } from './request.ts';
 
 export type Explained = {
@@ -54,6 +55,8 @@ export type Explained = {
       readonly basis: string | null;
       readonly coldSamples: number | null;
     } | null;
+    /** What had been read of its prompt in a pause before it, and by how much that was sooner. */
+    readonly readAhead: ReadAhead | null;
     readonly attempts: readonly {
       readonly backend: string;
       readonly fault: string;
@@ -92,6 +95,7 @@ export function readExplained(row: StoredRequest): Explained {
       coldLoad: row.cold_load === null ? null : row.cold_load === 1,
       cacheBreak: breakOf(row),
       saved: savedOf(row),
+      readAhead: row.readAhead,
       attempts: row.failedAttempts.map(({ backend, fault, message }) => ({ backend, fault, message })),
     },
   };

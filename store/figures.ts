@@ -33,8 +33,8 @@ export type Figures = {
   readonly cachedPercent: number | null;
   readonly writtenTokens: number | null;
   /**
-   * From the first content to the end, completed requests without tool calls only. Tokens over time of all of them
-   * together, so that a long answer weighs more than a short one.
+   * As `router/decode.ts` has it, tokens over time of all answers together, so that a long one weighs more than a
+   * short one.
    */
   readonly outputTokensPerS: number | null;
   /** Requests that lost a prefix which had been cached, and what that cost where it is known. */

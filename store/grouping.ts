@@ -30,10 +30,16 @@ const TIME_KEYS = {
   hour: { ofRequest: sql`started_ms - started_ms % ${sql.lit(HOUR_MS)}`, ofHour: sql`hour_ms` },
 };
 
-const KEYS: Readonly<Record<KeyName, Key>> = { ...GROUP_KEYS, ...TIME_KEYS };
+const KEYS = { ...GROUP_KEYS, ...TIME_KEYS } satisfies Readonly<Record<string, Key>>;
 
-export type KeyName = keyof typeof GROUP_KEYS | keyof typeof TIME_KEYS;
-export type Grouping = { readonly facet: Facet; readonly keys: readonly KeyName[] };
+/** `step` counts steps of time from 0. */
+export type KeyName = keyof typeof KEYS | 'step';
+export type Grouping = {
+  readonly facet: Facet;
+  readonly keys: readonly KeyName[];
+  /** Of the key `step`: where the first one begins, and how long each of them is. */
+  readonly steps?: { readonly sinceMs: number; readonly stepMs: number };
+};
 
 export const GROUPINGS: Readonly<Record<StatsBy, Grouping>> = {
   route: { facet: 'route', keys: ['task', 'backend'] },
@@ -97,8 +103,16 @@ export async function askHours<Row>(
 }
 
 /** The key columns of a grouping as `k0`, `k1` … */
-export function keyColumns({ keys }: Grouping, side: keyof Key): readonly RawBuilder<unknown>[] {
-  return keys.map((key, at) => sql`${KEYS[key][side]} as ${sql.ref(`k${at}`)}`);
+export function keyColumns({ keys, steps }: Grouping, side: keyof Key): readonly RawBuilder<unknown>[] {
+  return keys.map((key, at) => {
+    const value = key === 'step' ? stepOf(steps, side) : KEYS[key][side];
+    return sql`${value} as ${sql.ref(`k${at}`)}`;
+  });
+}
+
+function stepOf(steps: Grouping['steps'], side: keyof Key): RawBuilder<unknown> {
+  const moment = side === 'ofHour' ? sql`hour_ms` : sql`started_ms`;
+  return steps ? sql`cast((${moment} - ${steps.sinceMs}) / ${steps.stepMs} as integer)` : sql`0`;
 }
 
 type Asked = Required<Pick<Question, 'select' | 'alsoBy'>> & {

@@ -2,7 +2,7 @@
 // off by a tenth at most, whatever its size, and buckets of any two hours can be added.
 
 import { type RawBuilder, sql } from 'kysely';
-import { DECODED } from './sums.ts';
+import { DECODE_RATE, DECODED } from './sums.ts';
 
 const BUCKETS_PER_DOUBLING = 4;
 
@@ -21,7 +21,7 @@ export const HISTOGRAMS = [
   },
   {
     name: sql<HistogramName>`'decode'`,
-    value: sql<number>`output_tokens * 1000.0 / (duration_ms - ttft_ms)`,
+    value: DECODE_RATE,
     where: DECODED,
   },
 ] as const;

@@ -2,13 +2,15 @@
 // the daemon itself, or one of the rows. What the daemon answers (titles, probes, counts) never touches a model's
 // cache, so it would only blur the figures of the backends.
 
-import { CompiledQuery, type Kysely, sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { type ClaudeTokens, cachesOf } from './caches.ts';
 import { type Counts, countsOf, type Figures, figuresOf, okPercentOf } from './figures.ts';
-import { GROUPINGS, type Grouping, type KeyName, type KeyValues, nameOf, type StatsBy } from './grouping.ts';
+import { GROUPINGS, type KeyName, type KeyValues, type StatsBy } from './grouping.ts';
 import { type KvFigures, NO_KV_FIGURES } from './kv-figures.ts';
+import type { PausesFigures } from './pauses.ts';
 import type { Schema } from './schema.ts';
 import { sessionsBy, sessionsIn } from './session-counts.ts';
+import { snapshot } from './snapshot.ts';
 import { EXACT_UP_TO_REQUESTS, type Sources, sourcesOf } from './sources.ts';
 import { NO_SPREADS, spreadsBy } from './spreads.ts';
 import { addSums, NOTHING } from './sums.ts';
@@ -54,6 +56,8 @@ export type StatsReport = {
   readonly timeline: Timeline;
   /** What the prompt caches did, and what broke them. */
   readonly kvCache: KvFigures;
+  /** What was read in pauses, for nobody's answer; null where nothing was, or its rows are gone. */
+  readonly pauses: PausesFigures | null;
   /** A row a model; these requests are among the totals and rows, too. */
   readonly claudeApi: readonly ClaudeTokens[];
 };
@@ -73,12 +77,14 @@ export async function statsReport(
   return snapshot(db, async (read) => {
     const span = { sinceMs: range.sinceMs, endMs: range.untilMs + 1 };
     const sources = await sourcesOf(read, span, exactUpTo);
+    const sums = await sumsBy(read, sources, GROUPINGS[by]);
+    const spreads = await spreadsBy(read, sources, GROUPINGS[by]);
     return {
       range: { sinceMs: sources.span.sinceMs, untilMs: sources.span.endMs - 1 },
       by,
       percentiles: sources.rolled === undefined ? 'exact' : 'estimated',
-      ...(await totalsOf(read, sources)),
-      rows: await rowsBy(read, sources, by),
+      ...(await totalsOf(read, sources, { sums, spreads })),
+      rows: await rowsBy(read, sources, { by, sums, spreads }),
       timeline: await timelineOf(read, sources),
       ...(await cachesOf(read, sources)),
     };
@@ -90,60 +96,53 @@ export function emptyReport(range: StatsRange, by: StatsBy): StatsReport {
   const totals = { ...countsOf(NOTHING, 0), running: 0, ...figuresOf(NOTHING, NO_SPREADS) };
   return {
     ...{ range, by, percentiles: 'exact', totals, answeredHere: { requests: 0 }, rows: [] },
-    ...{ timeline: NO_TIMELINE, kvCache: NO_KV_FIGURES, claudeApi: [] },
+    ...{ timeline: NO_TIMELINE, kvCache: NO_KV_FIGURES, pauses: null, claudeApi: [] },
   };
 }
 
-async function snapshot<Answer>(
-  db: Kysely<Schema>,
-  read: (db: Kysely<Schema>) => Promise<Answer>,
-): Promise<Answer> {
-  return db.connection().execute(async (connection) => {
-    await connection.executeQuery(CompiledQuery.raw('begin'));
-    try {
-      return await read(connection);
-    } finally {
-      await connection.executeQuery(CompiledQuery.raw('commit'));
-    }
-  });
-}
-
-async function totalsOf(db: Kysely<Schema>, sources: Sources) {
-  const all: Grouping = { facet: 'route', keys: [] };
-  const served = await sumOf(db, sources, all);
+async function totalsOf(db: Kysely<Schema>, sources: Sources, { sums, spreads }: Served) {
+  const served = sums.reduce((all, { row }) => addSums(all, row), NOTHING);
   const here = await sumOf(db, sources, { facet: 'here', keys: [] });
   const running = await runningIn(db, sources);
   const ended = addSums(served, here);
   const counted = countsOf(ended, await sessionsIn(db, sources));
-  const spreads = (await spreadsBy(db, sources, all)).get(nameOf([])) ?? NO_SPREADS;
   return {
     totals: {
       ...counted,
       requests: counted.requests + running,
       running,
-      ...figuresOf(served, spreads),
+      ...figuresOf(served, spreads.all),
       okPercent: okPercentOf(ended),
     },
     answeredHere: { requests: here.requests },
   };
 }
 
-async function rowsBy(db: Kysely<Schema>, sources: Sources, by: StatsBy): Promise<readonly StatsRow[]> {
+/** Every request that was no question to the daemon itself is in exactly one group, whatever they are grouped by. */
+type Served = {
+  readonly sums: Awaited<ReturnType<typeof sumsBy>>;
+  readonly spreads: Awaited<ReturnType<typeof spreadsBy>>;
+};
+
+async function rowsBy(
+  db: Kysely<Schema>,
+  sources: Sources,
+  { by, sums, spreads }: Served & { readonly by: StatsBy },
+): Promise<readonly StatsRow[]> {
   const grouping = GROUPINGS[by];
-  const groups = await sumsBy(db, sources, grouping);
-  const spreads = await spreadsBy(db, sources, grouping);
   const sessions = await sessionsBy(db, sources, grouping);
-  const rows = groups.map(({ name, values, row }) => ({
+  const rows = sums.map(({ name, values, row }) => ({
     ...keysOf(grouping.keys, values),
     ...countsOf(row, sessions === undefined ? null : (sessions.get(name) ?? 0)),
-    ...figuresOf(row, spreads.get(name) ?? NO_SPREADS),
+    ...figuresOf(row, spreads.groups.get(name) ?? NO_SPREADS),
   }));
   const isInTime = by === 'day' || by === 'hour';
   return rows.toSorted((a, b) => (isInTime ? 0 : b.requests - a.requests) || byName(grouping.keys, a, b));
 }
 
 function byName(keys: readonly KeyName[], a: StatsRow, b: StatsRow): number {
-  const name = (row: StatsRow) => keys.map((key) => (key === 'cause' ? '' : (row[key] ?? ''))).join('\n');
+  const name = (row: StatsRow) =>
+    keys.map((key) => (key === 'cause' || key === 'step' ? '' : (row[key] ?? ''))).join('\n');
   return name(a) < name(b) ? -1 : 1;
 }
 

@@ -1,9 +1,13 @@
 // One request as it is in the file, with the attempts that failed on its way.
 
 import type { Kysely, Selectable } from 'kysely';
+import { type ReadAhead, readAheadFor } from './pauses.ts';
 import type { AttemptsTable, RequestsTable, Schema } from './schema.ts';
 
-export type StoredRequest = Selectable<RequestsTable> & { readonly failedAttempts: readonly AttemptsTable[] };
+export type StoredRequest = Selectable<RequestsTable> & {
+  readonly failedAttempts: readonly AttemptsTable[];
+  readonly readAhead: ReadAhead | null;
+};
 
 /** `-1` is the newest request, `-2` the one before it …; undefined where there is none. Rejects with the database's error. */
 export async function findRequest(db: Kysely<Schema>, asked: string): Promise<StoredRequest | undefined> {
@@ -21,5 +25,6 @@ export async function findRequest(db: Kysely<Schema>, asked: string): Promise<St
   const request = await chosen.executeTakeFirst();
   if (request === undefined) return undefined;
   const attempts = db.selectFrom('attempts').selectAll().where('request_id', '=', request.request_id);
-  return { ...request, failedAttempts: await attempts.orderBy('n').execute() };
+  const failedAttempts = await attempts.orderBy('n').execute();
+  return { ...request, failedAttempts, readAhead: await readAheadFor(db, request.request_id) };
 }

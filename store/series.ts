@@ -1,7 +1,13 @@
 // What is drawn over time: the wait for the first content, warm against cold, and the share of prompts found cached.
 
-import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Kysely } from 'kysely';
+import type { Grouping } from './grouping.ts';
+import { HOUR_MS } from './rollup.ts';
 import type { Schema } from './schema.ts';
+import { snapshot } from './snapshot.ts';
+import { EXACT_UP_TO_REQUESTS, sourcesOf } from './sources.ts';
+import { NO_SPREADS, spreadsBy } from './spreads.ts';
+import { sumsBy } from './sums-by.ts';
 
 export type SeriesRange = {
   /** Both ends belong to it. Unix epoch, milliseconds. */
@@ -11,7 +17,7 @@ export type SeriesRange = {
   readonly stepMs: number;
 };
 
-/** One step of the range in which a backend was asked for something. Null is "nobody told". */
+/** One step of the range in which something was asked for that the daemon does not answer itself. Null is "nobody told". */
 export type SeriesPoint = {
   readonly startMs: number;
   readonly requests: number;
@@ -26,35 +32,35 @@ export type SeriesPoint = {
   readonly coldRequests: number;
 };
 
-export async function requestSeries(
-  db: Kysely<Schema>,
-  { sinceMs, untilMs, stepMs }: SeriesRange,
-): Promise<readonly SeriesPoint[]> {
-  const step = sql<number>`cast((started_ms - ${sinceMs}) / ${stepMs} as integer)`;
-  const rows = await db
-    .selectFrom('requests')
-    .where('started_ms', '>=', sinceMs)
-    .where('started_ms', '<=', untilMs)
-    .where('backend', '<>', 'daemon')
-    .where('result', '<>', 'running')
-    .select((eb) => [
-      step.as('step'),
-      eb.fn.countAll<number>().as('requests'),
-      eb.fn.countAll<number>().filterWhere('result', '=', 'failed').as('failed'),
-      eb.fn.countAll<number>().filterWhere('cache_result', '<>', 'unknown').as('cacheKnownRequests'),
-      eb.fn.countAll<number>().filterWhere('cache_result', '=', 'hit').as('cacheHitRequests'),
-      eb.fn.count<number>('ttft_ms').filterWhere('cache_result', '=', 'hit').as('warmRequests'),
-      eb.fn.count<number>('ttft_ms').filterWhere('cache_result', '=', 'miss').as('coldRequests'),
-      medianTtft('hit').as('warmTtftMs'),
-      medianTtft('miss').as('coldTtftMs'),
-    ])
-    .groupBy(step)
-    .orderBy(step)
-    .execute();
-  return rows.map(({ step: at, ...point }) => ({ startMs: sinceMs + at * stepMs, ...point }));
-}
+export type Series = {
+  /** `estimated`: medians out of hourly histograms, a tenth off at most. */
+  readonly percentiles: 'exact' | 'estimated';
+  readonly points: readonly SeriesPoint[];
+};
 
-/** SQLite's spelling; PostgreSQL says `percentile_cont(0.5) within group (order by ttft_ms)`. */
-function medianTtft(cache: 'hit' | 'miss'): RawBuilder<number | null> {
-  return sql`percentile_cont(ttft_ms, 0.5) filter (where cache_result = ${sql.lit(cache)})`;
+/** Out of the same sums as `stats`. Rejects with the database's error. */
+export async function requestSeries(db: Kysely<Schema>, range: SeriesRange): Promise<Series> {
+  const { sinceMs, untilMs, stepMs } = range;
+  // Hours cannot be cut into shorter steps.
+  const exactUpTo = stepMs < HOUR_MS ? Number.MAX_SAFE_INTEGER : EXACT_UP_TO_REQUESTS;
+  const grouping: Grouping = { facet: 'route', keys: ['step'], steps: { sinceMs, stepMs } };
+  return snapshot(db, async (read) => {
+    const sources = await sourcesOf(read, { sinceMs, endMs: untilMs + 1 }, exactUpTo);
+    const sums = await sumsBy(read, sources, grouping);
+    const { groups } = await spreadsBy(read, sources, grouping);
+    const points = sums.map(({ name, values: [step], row }): SeriesPoint => {
+      const { warm, cold } = (groups.get(name) ?? NO_SPREADS).ttftMs;
+      return {
+        startMs: sinceMs + Number(step) * stepMs,
+        requests: row.requests,
+        failed: row.failed,
+        ...{ cacheKnownRequests: row.cache_known, cacheHitRequests: row.cache_hits },
+        ...{ warmTtftMs: warm.p50, warmRequests: warm.n, coldTtftMs: cold.p50, coldRequests: cold.n },
+      };
+    });
+    return {
+      percentiles: sources.rolled === undefined ? 'exact' : 'estimated',
+      points: points.toSorted((a, b) => a.startMs - b.startMs),
+    };
+  });
 }

@@ -2,7 +2,7 @@
 
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { CacheResult } from '../router/cache.ts';
-import { askHours, askRequests, type Grouped, type Grouping } from './grouping.ts';
+import { askHours, askRequests, type Grouped, type Grouping, nameOf } from './grouping.ts';
 import {
   addHistograms,
   bucketOf,
@@ -14,7 +14,7 @@ import {
 } from './histogram.ts';
 import type { Schema } from './schema.ts';
 import type { Sources } from './sources.ts';
-import { DECODED } from './sums.ts';
+import { DECODE_RATE, DECODED } from './sums.ts';
 
 /** `n` values, their median and their 95th percentile; the percentiles are null where n is 0. */
 export type Spread = { readonly n: number; readonly p50: number | null; readonly p95: number | null };
@@ -36,12 +36,19 @@ export type Spreads = {
 export const NO_SPREADS: Spreads = spreadsOf(new Map());
 
 /** The spreads of each group, by its name. */
-export type SpreadsByGroup = ReadonlyMap<string, Spreads>;
+type SpreadsByGroup = ReadonlyMap<string, Spreads>;
 
-export function spreadsBy(db: Kysely<Schema>, sources: Sources, grouping: Grouping): Promise<SpreadsByGroup> {
-  return sources.rolled === undefined
-    ? exactSpreads(db, sources, grouping)
-    : estimatedSpreads(db, sources, grouping);
+/** Of each group and of all of them together. */
+export async function spreadsBy(
+  db: Kysely<Schema>,
+  sources: Sources,
+  grouping: Grouping,
+): Promise<{ readonly groups: SpreadsByGroup; readonly all: Spreads }> {
+  if (sources.rolled !== undefined) return estimatedSpreads(db, sources, grouping);
+  const groups = await exactSpreads(db, sources, grouping);
+  // Percentiles cannot be added up.
+  const whole = await exactSpreads(db, sources, { ...grouping, keys: [] });
+  return { groups, all: whole.get(nameOf([])) ?? NO_SPREADS };
 }
 
 const TTFTS = {
@@ -60,7 +67,6 @@ async function exactSpreads(
   grouping: Grouping,
 ): Promise<SpreadsByGroup> {
   const ttft = sql`ttft_ms`;
-  const speed = sql`output_tokens * 1000.0 / (duration_ms - ttft_ms)`;
   const select = [
     ...TTFT_NAMES.flatMap((name) => [
       counted(TTFTS[name], `${name}N`),
@@ -68,8 +74,8 @@ async function exactSpreads(
       percentile({ of: ttft, share: 0.95, where: TTFTS[name] }, `${name}P95`),
     ]),
     counted(DECODED, 'decodeN'),
-    percentile({ of: speed, share: 0.05, where: DECODED }, 'decodeP5'),
-    percentile({ of: speed, share: 0.5, where: DECODED }, 'decodeP50'),
+    percentile({ of: DECODE_RATE, share: 0.05, where: DECODED }, 'decodeP5'),
+    percentile({ of: DECODE_RATE, share: 0.5, where: DECODED }, 'decodeP50'),
   ];
   const rows = await askRequests<ExactColumns>(db, { sources, grouping, select });
   return new Map(rows.map(({ name, row }) => [name, fromColumns(row)]));
@@ -95,7 +101,7 @@ async function estimatedSpreads(
   db: Kysely<Schema>,
   sources: Sources,
   grouping: Grouping,
-): Promise<SpreadsByGroup> {
+): Promise<{ readonly groups: SpreadsByGroup; readonly all: Spreads }> {
   const alsoBy = ['histogram', 'bucket'];
   const select = [sql`histogram`, sql`bucket`, sql`sum(requests) as requests`];
   const found = [
@@ -109,12 +115,22 @@ async function estimatedSpreads(
     ];
     found.push(...(await askRequests<Bucket>(db, { sources, grouping, select: counting, alsoBy, where })));
   }
-  return new Map([...gathered(found)].map(([name, histograms]) => [name, spreadsOf(histograms)]));
+  const groups = [...gathered(found, ({ name }) => name)];
+  const all = gathered(found, () => nameOf([])).get(nameOf([]));
+  return {
+    groups: new Map(groups.map(([name, histograms]) => [name, spreadsOf(histograms)])),
+    all: all === undefined ? NO_SPREADS : spreadsOf(all),
+  };
 }
 
-function gathered(buckets: readonly Grouped<Bucket>[]): ReadonlyMap<string, Histograms> {
+function gathered(
+  buckets: readonly Grouped<Bucket>[],
+  nameIn: (bucket: Grouped<Bucket>) => string,
+): ReadonlyMap<string, Histograms> {
   const groups = new Map<string, Map<HistogramName, Map<number, number>>>();
-  for (const { name, row } of buckets) {
+  for (const bucket of buckets) {
+    const { row } = bucket;
+    const name = nameIn(bucket);
     const group = groups.get(name) ?? new Map<HistogramName, Map<number, number>>();
     groups.set(name, group);
     const histogram = group.get(row.histogram) ?? new Map<number, number>();

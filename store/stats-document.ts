@@ -9,7 +9,7 @@ const SCHEMA = 2;
 
 /** Ready for JSON: times are ISO 8601 in UTC, fractions have three decimals. Without `prices` none is known. */
 export function statsDocument(report: StatsReport, generatedAtMs: number, prices?: PriceTable) {
-  const { range, by, percentiles, totals, answeredHere, rows, timeline, kvCache } = report;
+  const { range, by, percentiles, totals, answeredHere, rows, timeline, kvCache, pauses } = report;
   return rounded({
     schema: SCHEMA,
     generatedAt: isoTime(generatedAtMs),
@@ -24,6 +24,7 @@ export function statsDocument(report: StatsReport, generatedAtMs: number, prices
       points: timeline.points.map(({ startMs, requests }) => ({ start: isoTime(startMs), requests })),
     },
     kvCache,
+    pauses,
     claudeApi: claudeApi(report.claudeApi, prices),
   });
 }

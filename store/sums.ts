@@ -3,13 +3,15 @@
 
 import { type RawBuilder, sql } from 'kysely';
 import type { CacheReport } from '../router/outcome.ts';
+import * as decode from './decode.ts';
 import type { RequestResult } from './schema.ts';
 
 /** Something came back from a backend, so there could have been a cache report. */
 const ANSWERED = sql<boolean>`(backend <> 'daemon' and (result = 'completed' or ttft_ms is not null))`;
-// A tool call is shown when it is whole: its tokens were generated before the first one was seen.
-export const DECODED = sql<boolean>`(result = 'completed' and output_tokens > 0 and duration_ms > ttft_ms
-  and tool_calls = 0)`;
+/** Tells of the speed of writing. */
+export const DECODED = sql.raw<boolean>(decode.DECODED);
+/** Of those: tokens a second. */
+export const DECODE_RATE = sql.raw<number>(`${decode.DECODE_TOKENS} * 1000.0 / ${decode.DECODE_MS}`);
 
 const COUNTS = {
   requests: sql`count(*)`,
@@ -33,8 +35,8 @@ const SUMS = {
   cached_tokens: sql`sum(cached_tokens)`,
   written_tokens: sql`sum(written_tokens)`,
   output_tokens: sql`sum(output_tokens)`,
-  decode_tokens: sql`sum(output_tokens) filter (where ${DECODED})`,
-  decode_ms: sql`sum(duration_ms - ttft_ms) filter (where ${DECODED})`,
+  decode_tokens: sql`sum(${sql.raw(decode.DECODE_TOKENS)}) filter (where ${DECODED})`,
+  decode_ms: sql`sum(${sql.raw(decode.DECODE_MS)}) filter (where ${DECODED})`,
   saved_seconds: sql`sum(saved_seconds)`,
   saved_low_seconds: sql`sum(saved_low_seconds)`,
   saved_high_seconds: sql`sum(saved_high_seconds)`,

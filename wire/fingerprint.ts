@@ -3,6 +3,7 @@
 
 import { hash } from 'node:crypto';
 import type { Conversation, Message } from './message.ts';
+import { jsonOf } from './once-per.ts';
 
 export type Segment = {
   readonly kind: 'system' | 'tools' | 'message';
@@ -26,7 +27,7 @@ export function segments(conversation: Conversation): readonly Segment[] {
   const chain = createChain();
   return [
     chain('system', conversation.system),
-    chain('tools', conversation.tools.length === 0 ? '' : JSON.stringify(conversation.tools)),
+    chain('tools', conversation.tools.length === 0 ? '' : `[${conversation.tools.map(jsonOf).join(',')}]`),
     ...[...opening, ...rest].map((message) => chain('message', messageText(message), imagesIn(message))),
   ];
 }

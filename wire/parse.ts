@@ -1,4 +1,4 @@
-// The edge: bytes → JSON → WireRequest. Behind it a request is trusted. Keys that are not known are let through,
+// The edge: JSON → WireRequest. Behind it a request is trusted. Keys that are not known are let through,
 // for a newer client may send them and the Claude API may want them.
 
 import { WireError } from './error.ts';
@@ -17,21 +17,6 @@ import {
 } from './expect.ts';
 import { asFields, type Fields, parseFields } from './fields.ts';
 import type { JsonObject, WireBlock, WireMessage, WireRequest, WireTool } from './message.ts';
-
-const MAX_DEPTH = 200;
-
-/** Throws WireError 400. No part of the body is in its message, for that may be logged. */
-export function parseJson(body: Uint8Array): unknown {
-  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  if (bytes.length === 0) throw new WireError('The request has no body; it must be a JSON object.');
-  if (isTooDeep(bytes)) throw new WireError(`The request body is nested deeper than ${MAX_DEPTH} levels.`);
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    const at = error instanceof Error ? /position \d+/.exec(error.message)?.[0] : undefined;
-    throw new WireError(`The request body is not valid JSON${at === undefined ? '' : ` (at ${at})`}.`);
-  }
-}
 
 /**
  * The body of /v1/messages or /v1/messages/count_tokens. Throws WireError 400 that names the key, what it was
@@ -179,38 +164,4 @@ function parseTool(value: unknown, at: number): WireTool {
 
 function namedBy({ name }: Fields): { name?: string } {
   return typeof name === 'string' ? { name } : {};
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-
-/** JSON.parse takes any depth, what comes after it does not: JSON.stringify overflows the stack. */
-function isTooDeep(bytes: Buffer): boolean {
-  let depth = 0;
-  for (let at = 0; at < bytes.length; at++) {
-    switch (bytes[at]) {
-      case QUOTE:
-        at = endOfString(bytes, at + 1);
-        break;
-      case 0x5b: // [
-      case 0x7b: // {
-        if (++depth > MAX_DEPTH) return true;
-        break;
-      case 0x5d: // ]
-      case 0x7d: // }
-        depth--;
-        break;
-    }
-  }
-  return false;
-}
-
-/** Native search from quote to quote: most of a request is long strings. */
-function endOfString(bytes: Buffer, from: number): number {
-  for (let at = bytes.indexOf(QUOTE, from); at >= 0; at = bytes.indexOf(QUOTE, at + 1)) {
-    let start = at;
-    while (start > from && bytes[start - 1] === BACKSLASH) start--;
-    if ((at - start) % 2 === 0) return at;
-  }
-  return bytes.length;
 }

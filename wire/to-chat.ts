@@ -18,6 +18,7 @@ import type {
   ToolResultPart,
   UserMessage,
 } from './message.ts';
+import { jsonOf, oncePer } from './once-per.ts';
 
 export type ChatOptions = {
   /** Absent: no model is named. */
@@ -50,6 +51,12 @@ export function toChat(conversation: Conversation, options: ChatOptions): ChatRe
     max_tokens: maxTokens,
     ...sampling(conversation),
   };
+}
+
+/** The body of a request, with what else a server may want in it. */
+export function chatJson({ tools, ...request }: ChatRequest & Readonly<Record<string, unknown>>): string {
+  const text = JSON.stringify(request);
+  return tools === undefined ? text : `${text.slice(0, -1)},"tools":[${tools.map(jsonOf).join(',')}]}`;
 }
 
 function systemText(system: string, { flattenSystemPrompt }: ChatOptions): string {
@@ -97,9 +104,13 @@ function toolFields({ tools, toolChoice }: Conversation, options: ChatOptions): 
   }
 }
 
-function toChatTool({ name, description, inputSchema }: Tool): ChatTool {
-  return { type: 'function', function: { name, description, parameters: inputSchema } };
-}
+/** The same tool gives the same object: its JSON is written once. */
+const toChatTool = oncePer(
+  ({ name, description, inputSchema }: Tool): ChatTool => ({
+    type: 'function',
+    function: { name, description, parameters: inputSchema },
+  }),
+);
 
 // ---- Turns --------------------------------------------------------------------------------------------
 

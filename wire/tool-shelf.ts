@@ -2,6 +2,7 @@
 // that comes later must not join them there: its definition is shown in the very result that loaded it.
 
 import type { Tool, WireTool } from './message.ts';
+import { oncePer } from './once-per.ts';
 
 /** A dummy of the client's, which stands for tools that are not loaded. */
 const PLACEHOLDER = 'DeferredToolPlaceholder';
@@ -47,7 +48,8 @@ function isClientTool({ type }: WireTool): boolean {
   return type === undefined || type === null || type === 'custom';
 }
 
-function toTool(tool: WireTool): Tool {
+/** The same tool gives the same object, so that what is made of it is made once. */
+const toTool = oncePer((tool: WireTool): Tool => {
   const { name, description, input_schema: schema } = tool;
   const isObject = typeof schema === 'object' && schema !== null && !Array.isArray(schema);
   return {
@@ -55,7 +57,7 @@ function toTool(tool: WireTool): Tool {
     description: typeof description === 'string' ? description : '',
     inputSchema: isObject ? (schema as Tool['inputSchema']) : {},
   };
-}
+});
 
 /** In the form in which most chat templates print the tools in front. */
 function definitionText({ name, description, inputSchema }: Tool): string {

@@ -28,22 +28,44 @@ type Server = Measured & { readonly serverStepS?: number };
 export async function measureDelays(server: Server, times: number): Promise<Delays> {
   const [questions, edits] = [await startMlx(), await server.start()];
   const home = await mkdtemp(join(tmpdir(), 'anyclaude-hybrid-'));
+  const delays: Delay[] = [];
   try {
-    const daemon = await startDaemon({
-      config: configFor(home, questions, edits),
-      version: '0.0.0',
-      logStream: { write: () => {} },
-      pauses: { settleMs: 20, power: async () => 'mains' },
-    });
-    try {
-      return await measure(daemon, server, times);
-    } finally {
-      await daemon.close();
-    }
+    // Each with a daemon of its own, which knows of no other conversations that a full cache would have to keep; the
+    // speeds that were learned are kept in its folder.
+    for (let at = 0; at < times; at += 1)
+      delays.push(await measureOne(server, { home, questions, edits, at }));
   } finally {
     await rm(home, { recursive: true, force: true });
     await questions.stop();
     await edits.stop();
+  }
+  return {
+    server: server.name,
+    aloneS: Math.min(...delays.map(({ aloneS }) => aloneS)),
+    inCatchUpS: delays.map(({ inCatchUpS }) => inCatchUpS),
+    boundS: PREFILL_LIMITS.stepSeconds + (server.serverStepS ?? 0),
+  };
+}
+
+type Delay = { readonly aloneS: number; readonly inCatchUpS: number };
+type Scene = {
+  readonly home: string;
+  readonly questions: Engine;
+  readonly edits: Engine;
+  readonly at: number;
+};
+
+async function measureOne(server: Server, { home, questions, edits, at }: Scene): Promise<Delay> {
+  const daemon = await startDaemon({
+    config: configFor(home, questions, edits),
+    version: '0.0.0',
+    logStream: { write: () => {} },
+    pauses: { settleMs: 20, power: async () => 'mains' },
+  });
+  try {
+    return await measure(daemon, server, at);
+  } finally {
+    await daemon.close();
   }
 }
 
@@ -57,26 +79,16 @@ function configFor(home: string, questions: Engine, edits: Engine) {
   return loadConfig({ flags: {}, env: { ANYCLAUDE_HOME: home }, file: { path: 'config.json', text } });
 }
 
-async function measure(daemon: RunningDaemon, server: Server, times: number): Promise<Delays> {
+async function measure(daemon: RunningDaemon, server: Server, at: number): Promise<Delay> {
   await until(daemon, ({ backends }) => backends.every(({ state }) => state === 'up'));
   // The first of them is what the speed is learned from.
-  const alone: number[] = [];
-  for (let at = 0; at < 3; at += 1) alone.push(await shortEdit(daemon, `alone-${at}`));
-  const inCatchUpS: number[] = [];
-  for (let at = 0; at < times; at += 1) {
-    await ask(daemon, {
-      session: `long-${at}`,
-      prompt: question(at),
-      system: filler(server.units, `s${at}`),
-    });
-    await until(daemon, ({ keeper }) => keeper.state === 'running');
-    // Not always at the same moment of a step, nor always in the first one.
-    await sleep(200 + ((at * 1300) % 3000));
-    inCatchUpS.push(await shortEdit(daemon, `between-${at}`));
-  }
-  const aloneS = Math.min(...alone.slice(1));
-  const boundS = PREFILL_LIMITS.stepSeconds + (server.serverStepS ?? 0);
-  return { server: server.name, aloneS, inCatchUpS, boundS };
+  await shortEdit(daemon, `first-${at}`);
+  const aloneS = await shortEdit(daemon, `alone-${at}`);
+  await ask(daemon, { session: `long-${at}`, prompt: question(at), system: filler(server.units, `s${at}`) });
+  await until(daemon, ({ keeper }) => keeper.state === 'running');
+  // Not always at the same moment of a step, nor always in the first one.
+  await sleep(200 + ((at * 1300) % 3000));
+  return { aloneS, inCatchUpS: await shortEdit(daemon, `between-${at}`) };
 }
 
 function question(at: number): string {

@@ -89,7 +89,7 @@ insert into requests (
   request_id, daemon_id, started_ms, ended_ms, result, kind, task, task_probability, classify_reason,
   decision_reason, decision_detail, backend, model, requested_model, stream, session_id, agent_id, turn_id,
   project, client_version, http_status, stop_reason, prompt_tokens, cached_tokens, output_tokens, cache_evidence,
-  cache_result, queue_ms, overhead_ms, ttft_ms, duration_ms, attempts, tool_calls, invalid_tool_calls, bytes_in,
+  cache_result, queue_ms, overhead_ms, ttft_ms, first_token_ms, duration_ms, attempts, tool_calls, invalid_tool_calls, bytes_in,
   bytes_out, fault, phase, saved_seconds, saved_low_seconds, saved_high_seconds, saved_basis, break_cause,
   break_tokens
 )
@@ -100,7 +100,7 @@ select
   iif(edits, 'lmstudio', 'mlx-lm'), iif(edits, 'coder-test', 'qwen-test'), 'claude-anyclaude', 1,
   'session-' || (session * 8 + n % 8), null, 'turn-' || (n / 6), 'project-' || (session % 4), '2.1.330', 200,
   'end_turn', iif(edits, null, prompt), iif(edits, null, iif(hits, prompt * 9 / 10, 0)), 20 + mix,
-  iif(edits, 'none', 'reported'), iif(edits, 'unknown', iif(hits, 'hit', 'miss')), 0.5, 1.5, ttft,
+  iif(edits, 'none', 'reported'), iif(edits, 'unknown', iif(hits, 'hit', 'miss')), 0.5, 1.5, ttft, ttft,
   ttft + 500 + 20 * mix, 0, iif(edits, 1, 0), 0, 90000, 4000,
   case when mix < 15 then 'reset' end, case when mix < 15 then 'mid-stream' end,
   case when hits and not edits then 12.5 end, case when hits and not edits then 9.0 end,

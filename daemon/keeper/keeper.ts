@@ -1,10 +1,9 @@
 // What is done while the person reads: the backend that a conversation was not on prefills what it has missed, and a
 // server that was restarted gets back what the projects begin with. Never while a request runs, and not on battery.
 
-import type { CacheUse } from '../../router/catch-up.ts';
-import type { Config } from '../config.ts';
+import type { CacheUse, PrefillLimits } from '../../router/catch-up.ts';
 import type { Deps } from '../deps.ts';
-import { planPause } from './pause.ts';
+import { planPause, whyOff } from './pause.ts';
 import type { Power } from './power.ts';
 import type { Prefiller, PrefillJob, PrefillReport } from './prefill.ts';
 import type { Traffic } from './traffic.ts';
@@ -33,6 +32,7 @@ export type KeeperDeps = Pick<Deps, 'config' | 'fleet' | 'memory' | 'estimator' 
   readonly traffic: Traffic;
   readonly power: Power;
   readonly cacheUse: (backend: string, model: string) => CacheUse;
+  readonly limits: PrefillLimits;
   /** From the end of the last request until a pause is taken for one. Side requests follow a turn at once. */
   readonly settleMs?: number;
   readonly onError: (error: unknown) => void;
@@ -42,7 +42,6 @@ const SETTLE_MS = 1_000;
 /** A tool that runs for so long is a pause like any other. */
 const TOOL_MS = 2 * 60_000;
 const AFTER_FAILURE_MS = 10 * 60_000;
-const FOLLOWS_TASKS: ReadonlySet<string> = new Set(['auto', 'task', 'shadow']);
 
 export function createKeeper(deps: KeeperDeps): Keeper {
   return new PauseKeeper(deps);
@@ -130,10 +129,10 @@ class PauseKeeper implements Keeper {
   }
 
   #nextJob(): PrefillJob | undefined {
-    const { clock, config } = this.#deps;
+    const { clock, limits } = this.#deps;
     const untilPauseMs = this.#untilPauseMs();
     if (untilPauseMs > 0) this.#wakeAfter(untilPauseMs);
-    if (untilPauseMs !== 0 || this.#spentMs >= config.catchUp.maxSeconds * 1000) return undefined;
+    if (untilPauseMs !== 0 || this.#spentMs >= limits.maxSeconds * 1000) return undefined;
     const jobs = planPause(this.#deps, clock.wall());
     return jobs.find((job) => !this.#tried.has(keyOf(job)) && !this.#isResting(job.backend));
   }
@@ -167,18 +166,6 @@ class PauseKeeper implements Keeper {
   #isResting(backend: string): boolean {
     return (this.#restUntilMs.get(backend) ?? 0) > this.#deps.clock.wall();
   }
-}
-
-/** Why pauses are never used with this configuration, in one clause. */
-export function whyOff({ catchUp, mode }: Config): string | undefined {
-  if (!catchUp.enabled) return 'catchUp.enabled is false in the configuration';
-  if (mode === 'claude') return 'mode claude uses no local backend';
-  return undefined;
-}
-
-/** Whether the mode lets a conversation go from one backend to another. */
-export function followsTasks({ mode }: Config): boolean {
-  return FOLLOWS_TASKS.has(mode);
 }
 
 function keyOf({ backend, sessionId, agentId }: PrefillJob): string {

@@ -43,10 +43,11 @@ export function openPauses({ deps, recorder, metrics, settleMs, ...given }: Paus
       metrics.warmupUsed(warmup);
     },
   });
+  const limits = { ...PREFILL_LIMITS, ...deps.config.catchUp };
   const prefiller = createPrefiller({
     ...deps,
     cacheUses,
-    limits: { ...PREFILL_LIMITS, ...deps.config.catchUp },
+    limits,
     onRun(warmup, job) {
       recorder.warmup(warmup);
       metrics.warmedUp(warmup);
@@ -57,6 +58,7 @@ export function openPauses({ deps, recorder, metrics, settleMs, ...given }: Paus
     ...deps,
     prefiller,
     power,
+    limits,
     cacheUse: cacheUses.of,
     ...(settleMs !== undefined && { settleMs }),
     onError: (error) => deps.logError(error, 'keeper'),

@@ -1,13 +1,27 @@
 // The plan of a pause, out of what the daemon knows: which conversations wait, and which backends stand by.
 
-import { PREFILL_LIMITS, planCatchUp, type Resting, type Standby } from '../../router/catch-up.ts';
+import { planCatchUp, type Resting, type Standby } from '../../router/catch-up.ts';
 import type { Task } from '../../router/decision.ts';
 import { sessionKey } from '../../router/sessions.ts';
-import { followsTasks, type KeeperDeps } from './keeper.ts';
+import type { Config } from '../config.ts';
+import type { KeeperDeps } from './keeper.ts';
 import type { PrefillJob } from './prefill.ts';
 import type { KeptPrompt } from './prompts.ts';
 
+const FOLLOWS_TASKS: ReadonlySet<string> = new Set(['auto', 'task', 'shadow']);
 const TASKS = ['analysis', 'edit'] as const satisfies readonly Task[];
+
+/** Why pauses are never used with this configuration, in one clause. */
+export function whyOff({ catchUp, mode }: Config): string | undefined {
+  if (!catchUp.enabled) return 'catchUp.enabled is false in the configuration';
+  if (mode === 'claude') return 'mode claude uses no local backend';
+  return undefined;
+}
+
+/** Whether the mode lets a conversation go from one backend to another. */
+export function followsTasks({ mode }: Config): boolean {
+  return FOLLOWS_TASKS.has(mode);
+}
 
 /** The most useful first. */
 export function planPause(deps: KeeperDeps, nowMs: number): readonly PrefillJob[] {
@@ -16,7 +30,7 @@ export function planPause(deps: KeeperDeps, nowMs: number): readonly PrefillJob[
   const planned = planCatchUp({
     resting: waiting.map(toResting),
     standbys: standbys(deps, nowMs),
-    limits: { ...PREFILL_LIMITS, ...deps.config.catchUp },
+    limits: deps.limits,
     nowMs,
   });
   return planned.flatMap(({ key, backend, model }) => {

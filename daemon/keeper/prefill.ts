@@ -50,13 +50,16 @@ export type Prefiller = {
   stop(): Promise<void>;
 };
 
-export type PrefillDeps = Pick<Deps, 'fleet' | 'memory' | 'estimator' | 'clock' | 'prompts'> & {
+export type PrefillDeps = Pick<Deps, 'fleet' | 'memory' | 'estimator' | 'clock' | 'prompts' | 'guardian'> & {
   readonly traffic: Traffic;
   readonly cacheUses: CacheUses;
   readonly limits: PrefillLimits;
   /** Told of every run that sent something, once it has ended. */
   readonly onRun: (run: Warmup, job: PrefillJob) => void;
 };
+
+/** The reason of a job that was skipped because its backend is believed to have it all. */
+export const NOTHING_MISSING = 'nothing was missing';
 
 const MOST_WAITING = 64;
 const REQUEST_CAME = 'a request came in';
@@ -122,10 +125,10 @@ async function runJob(run: Run): Promise<PrefillReport> {
   const startedAtMs = deps.clock.wall();
   const sum: Sum = { steps: 0 };
   const end = await walkWatched(run, sum, startedMs);
-  if (sum.steps === 0) return skipped(end.reason ?? 'nothing was missing');
+  if (sum.steps === 0) return skipped(end.reason ?? NOTHING_MISSING);
   const durationMs = deps.clock.now() - startedMs;
   const report: PrefillReport = { ...end, ...figuresOf(sum), durationMs };
-  tellCaughtUp(run, sum);
+  tellCaughtUp(run, sum, end);
   const { purpose, backend, model, sessionId, project } = job;
   const { result } = end;
   deps.onRun(
@@ -171,10 +174,15 @@ function figuresOf({ steps, first, last, computedTokens }: Sum) {
   };
 }
 
-/** The router learns from it how much of what a backend misses a pause makes good. */
-function tellCaughtUp({ deps, job }: Run, { first, last }: Sum): void {
-  if (job.purpose !== 'catch-up' || first === undefined || last?.promptTokens === undefined) return;
-  const { backend, sessionId, agentId } = job;
+/** The router learns from it how much of what a backend misses a pause makes good, the guardian what a break may lose. */
+function tellCaughtUp({ deps, job }: Run, { first, last }: Sum, { result, reason }: End): void {
+  const { purpose, backend, sessionId, agentId } = job;
+  const isWhole = result === 'completed' && reason === undefined;
+  deps.guardian.readAhead({
+    ...{ backend, extent: isWhole ? 'whole' : 'part' },
+    ...(purpose === 'catch-up' && { conversation: { sessionId, agentId } }),
+  });
+  if (purpose !== 'catch-up' || first === undefined || last?.promptTokens === undefined) return;
   deps.memory.caughtUp(
     { sessionId, agentId, turnId: '' },
     { backend, fromTokens: first.cachedTokens ?? 0, toTokens: last.promptTokens },

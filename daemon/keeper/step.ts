@@ -1,6 +1,7 @@
 // One request of a prefill: sent like any other, with one token to write, and its figures told to memory.
 
 import { BackendError, type Received } from '../../backend/backend.ts';
+import type { Reader } from '../../backend/slot-choice.ts';
 import { leavesPrefill } from '../../router/catch-up.ts';
 import { type Chain, tokensOf } from '../../router/observation.ts';
 import { segments } from '../../wire/fingerprint.ts';
@@ -15,6 +16,7 @@ export type Step = {
   readonly member: Member;
   readonly model: string;
   readonly front: Conversation;
+  readonly reader: Reader;
   /** Another step builds on it. */
   readonly isStep: boolean;
   /** Expected to be computed; where the server says that it is far more, its cache has lost what was believed. */
@@ -84,7 +86,7 @@ type Watch = {
 
 async function watchStep(watch: Watch, signal: AbortSignal): Promise<StepReport['result']> {
   const { step, deps, tally, chain } = watch;
-  const { member, model, front } = step;
+  const { member, model, front, reader } = step;
   const mayLeave = leavesPrefill(deps.memory.serverOf(member.name).flavour);
   try {
     const opened = await member.backend.open(
@@ -93,6 +95,7 @@ async function watchStep(watch: Watch, signal: AbortSignal): Promise<StepReport[
         received: NOTHING_RECEIVED,
         model,
         requestedModel: model,
+        reader,
         promptTokens: Math.round(tokensOf(chain)),
       },
       signal,

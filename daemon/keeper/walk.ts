@@ -1,9 +1,11 @@
 // The steps of one prefill, each cut by what is known of the server when its turn comes.
 
 import { randomUUID } from 'node:crypto';
-import { cutsOf, startOf } from '../../router/catch-up.ts';
+import type { Reader } from '../../backend/slot-choice.ts';
+import { cutsOf, startOf, worthKeeping } from '../../router/catch-up.ts';
 import { type Chain, tokensOf } from '../../router/observation.ts';
 import { sessionKey } from '../../router/sessions.ts';
+import { keepsSteps } from '../../router/warmth.ts';
 import { frontOf } from '../../wire/front.ts';
 import type { Conversation } from '../../wire/message.ts';
 import type { Member } from '../fleet.ts';
@@ -49,7 +51,7 @@ export async function walk(run: Run, sum: Sum, { signal, untilMs }: Bounds): Pro
     if (cut === undefined) return { result: 'completed', reason: NO_ROOM };
     sum.steps += 1;
     const report = await sendStep(deps, stepTo(run, route, { at, cut }), signal);
-    entries += 1;
+    if (keepsSteps(deps.memory.serverOf(job.backend).flavour)) entries += 1;
     if (report.result === 'lost') {
       losses += 1;
       if (losses > 1) return { result: 'failed', reason: LOSES };
@@ -90,7 +92,7 @@ function routeOf({ deps, job, progress }: Run): Route {
       progress.of(job, chain, server.epoch),
     ),
     toTokens: tokensOf(chain),
-    room: server.room(others.map((prompt) => prompt.chain)),
+    room: server.room(worthKeeping(others)),
   };
 }
 
@@ -123,7 +125,15 @@ function stepTo(
 ) {
   const segmentTokens = chain.map(({ tokens }) => tokens);
   const front = frontOf(conversation, { segmentTokens, tokens: cut, tail: tailOf() });
-  return { member, model: job.model, front, isStep: cut < toTokens, uncachedTokens: cut - at };
+  const { model } = job;
+  return { member, model, front, reader: readerOf(job), isStep: cut < toTokens, uncachedTokens: cut - at };
+}
+
+/** What a new session of the project begins with may be lost; a conversation that someone goes on with may not. */
+function readerOf(job: PrefillJob): Reader {
+  return job.purpose === 'catch-up'
+    ? { name: sessionKey(job), part: 'ahead' }
+    : { name: `project ${job.project ?? ''}`, part: 'side' };
 }
 
 /** No two prompts alike: an exact repeat has killed a server before. It is the end of the prompt, and stays cold. */

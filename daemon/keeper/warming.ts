@@ -4,7 +4,8 @@
 import { keep } from '../../router/bounded.ts';
 import { tokensOf } from '../../router/observation.ts';
 import { projectFront } from '../../wire/opening.ts';
-import { followsTasks, type KeeperDeps } from './keeper.ts';
+import type { KeeperDeps } from './keeper.ts';
+import { followsTasks } from './pause.ts';
 import type { PrefillJob } from './prefill.ts';
 import type { KeptPrompt } from './prompts.ts';
 import { chainOf } from './step.ts';

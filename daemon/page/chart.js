@@ -6,7 +6,8 @@ import uPlot from './uplot.js';
 
 /** @import { SeriesPoint } from '../../store/series.ts' */
 
-/** @typedef {{ range: { sinceMs: number, untilMs: number, stepMs: number }, points: readonly SeriesPoint[] }} Series */
+/** @typedef {{ range: { sinceMs: number, untilMs: number, stepMs: number }, percentiles: 'exact' | 'estimated',
+ *   points: readonly SeriesPoint[] }} Series */
 /** @typedef {{ key: string, label: string, colour: string, dash?: number[] }} Line */
 
 const HEIGHT = 220;
@@ -19,6 +20,7 @@ const TIME_AXIS = [
 /**
  * @typedef {object} ChartOptions
  * @property {string} title
+ * @property {string} [estimatedTitle] The same where the medians come from hourly sums.
  * @property {readonly Line[]} lines
  * @property {string} none Said where there is nothing to draw.
  * @property {import('uplot').Scale} scale
@@ -32,18 +34,13 @@ const TIME_AXIS = [
 
 /** @param {HTMLElement} figure @param {ChartOptions} options */
 export function createChart(figure, options) {
+  const title = el('strong', {}, options.title);
   const readout = el('p', { class: 'readout' }, '\u00a0');
   const plot = el('div', { class: 'plot', role: 'img', 'aria-label': options.title });
   const none = el('p', { class: 'none' }, 'Reading the record …');
   const table = el('div', { class: 'scroll', tabindex: 0 });
   const details = el('details', {}, el('summary', {}, 'As a table'), table);
-  fill(figure, [
-    el('figcaption', {}, el('strong', {}, options.title), legend(options.lines)),
-    plot,
-    none,
-    readout,
-    details,
-  ]);
+  fill(figure, [el('figcaption', {}, title, legend(options.lines)), plot, none, readout, details]);
   /** @type {uPlot | undefined} */
   let chart;
   /** @type {Series | undefined} */
@@ -81,6 +78,8 @@ export function createChart(figure, options) {
     /** @param {Series} series */
     show(series) {
       shown = series;
+      const { estimatedTitle = options.title } = options;
+      write(title, series.percentiles === 'estimated' ? estimatedTitle : options.title);
       draw();
       fill(table, [tableOf(series.points, options)]);
     },

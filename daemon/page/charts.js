@@ -20,6 +20,7 @@ const HITS = [{ key: 'hit', label: 'hits, of the requests whose cache is known',
 export function createCharts() {
   const waits = createChart(byId('ttft-chart'), {
     title: 'Time to first content, median',
+    estimatedTitle: 'Time to first content, median (≈ from hourly sums)',
     lines: WAITS,
     none: 'No request of this period is known to be warm or cold.',
     scale: { distr: 3, log: 10 },

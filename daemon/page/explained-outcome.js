@@ -28,6 +28,9 @@ export function outcomeOf(outcome) {
     ...(outcome.saved === null
       ? []
       : [/** @type {const} */ (['saved by the cache', savedOf(outcome.saved)])]),
+    ...(outcome.readAhead === null
+      ? []
+      : [/** @type {const} */ (['read in a pause', readAheadOf(outcome.readAhead)])]),
     ...(outcome.cacheBreak === null
       ? []
       : [/** @type {const} */ (['cache break', breakOf(outcome.cacheBreak)])]),
@@ -51,6 +54,11 @@ function savedOf({ seconds: s, lowSeconds, highSeconds, basis }) {
       ? `, ${seconds(1000 * lowSeconds)} to ${seconds(1000 * highSeconds)}`
       : '';
   return `≈ ${seconds(1000 * s)}${bounds} (${basis ?? 'estimate'})`;
+}
+
+/** @param {NonNullable<Explained['outcome']['readAhead']>} found */
+function readAheadOf({ tokens, savedSeconds }) {
+  return `${count(tokens)} tokens, ≈ ${seconds(1000 * savedSeconds)} sooner`;
 }
 
 /** @param {NonNullable<Explained['outcome']['cacheBreak']>} found */

@@ -10,6 +10,7 @@ const FEWEST_FOR_PERCENTILE = 20;
  * As much of the document of /api/stats as is shown here.
  * @typedef {{ n: number, p50: number | null, p95: number | null }} Spread
  * @typedef {object} Stats
+ * @property {'exact' | 'estimated'} percentiles
  * @property {{ requests: number, completed: number, failed: number, cancelled: number, refused: number,
  *   okPercent: number | null, hitPercent: number | null, cacheKnownRequests: number, cacheUnknownRequests: number,
  *   cacheInferredRequests: number, cachedTokens: number | null, cacheKnownPromptTokens: number,
@@ -25,7 +26,8 @@ export function showFigures(stats) {
 }
 
 /** @param {Stats} stats @returns {readonly Figure[]} */
-function figuresOf({ totals, kvCache }) {
+function figuresOf({ totals, kvCache, percentiles }) {
+  const mark = percentiles === 'estimated' ? '≈ ' : '';
   const { warm, cold } = totals.ttftMs;
   const { saved } = kvCache;
   const known = totals.cacheKnownRequests;
@@ -47,8 +49,8 @@ function figuresOf({ totals, kvCache }) {
           ? 'nothing is known of it'
           : `${tokens(totals.cachedTokens)} of ${tokens(totals.cacheKnownPromptTokens)} tokens`,
     },
-    ttft('First content, warm', warm),
-    ttft('First content, cold', cold),
+    ttft('First content, warm', warm, mark),
+    ttft('First content, cold', cold, mark),
     {
       name: 'Saved by the cache',
       value: saved === null ? UNKNOWN : `≈ ${span(1000 * saved.seconds)}`,
@@ -68,13 +70,13 @@ function figuresOf({ totals, kvCache }) {
   ];
 }
 
-/** @param {string} name @param {Spread} spread @returns {Figure} */
-function ttft(name, { n, p50, p95 }) {
+/** @param {string} name @param {Spread} spread @param {string} mark @returns {Figure} */
+function ttft(name, { n, p50, p95 }, mark) {
   const few = n < FEWEST_FOR_PERCENTILE ? ' (few)' : '';
   return {
     name,
-    value: seconds(p50),
-    note: n === 0 ? 'none' : `${count(n)} requests${few}, p95\u00a0${seconds(p95)}`,
+    value: p50 === null ? UNKNOWN : `${mark}${seconds(p50)}`,
+    note: n === 0 ? 'none' : `${count(n)} requests${few}, p95\u00a0${mark}${seconds(p95)}`,
   };
 }
 

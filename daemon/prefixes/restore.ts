@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fleet } from '../fleet.ts';
-import type { PrefillJob, PrefillReport } from '../keeper/prefill.ts';
+import { NOTHING_MISSING, type PrefillJob, type PrefillReport } from '../keeper/prefill.ts';
 import { conversationOf, type SavedPrefix } from './prefix.ts';
 
 export type RestoreOptions = {
@@ -65,11 +65,8 @@ async function tryOnce(backend: string, prefix: SavedPrefix, options: RestoreOpt
     ...(project !== '' && { project }),
   } as const;
   const { result, reason } = await run(job);
-  return result === 'completed' || result === 'failed' || reason === NOTHING_TO_DO;
+  return result === 'completed' || result === 'failed' || reason === NOTHING_MISSING;
 }
-
-/** The runner's word for a prompt that is believed to be warm. */
-const NOTHING_TO_DO = 'nothing was missing';
 
 async function pause({ signal, retryMs = RETRY_MS }: RestoreOptions): Promise<void> {
   await sleep(retryMs, undefined, { signal, ref: false }).catch(() => {});

@@ -4,14 +4,19 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { BackendStatus } from '../../backend/backend.ts';
 import { createChatBackend } from '../../backend/chat.ts';
+import type { Reader } from '../../backend/slot-choice.ts';
 import type { Conversation } from '../../wire/message.ts';
 import { json, type Manner, type Seen, stall, startFakeChat } from '../fake/chat.ts';
 import { answer, CANARY, CONVERSATION, never, optionsFor, request } from './setup.ts';
 
 const FLAVOURS = { mlx: 'mlx-lm', lmstudio: 'lmstudio', 'llama.cpp': 'llama.cpp', vllm: 'vllm' } as const;
 
+const AGENT = { name: 'agent-1', part: 'side' } as const;
+
 type Asked = {
-  readonly sideOf?: string;
+  readonly reader?: Reader;
+  /** What it tells of its slots; it has no such page where this is absent. */
+  readonly slots?: readonly object[] | undefined;
   readonly manner: Manner;
   readonly status?: Partial<BackendStatus>;
   readonly conversation?: Partial<Conversation>;
@@ -21,14 +26,14 @@ type Asked = {
 
 async function asked(
   t: TestContext,
-  { manner, status, conversation, sideOf, ...rest }: Asked,
+  { manner, status, conversation, reader, slots, ...rest }: Asked,
 ): Promise<Seen> {
-  const fake = await startFakeChat(manner);
+  const fake = await startFakeChat(manner, slots && { pages: { '/slots': json(slots) } });
   const known = { state: 'up' as const, flavour: FLAVOURS[manner], ...status };
   const backend = createChatBackend(optionsFor(fake.url, { status: known, ...rest }));
   t.after(() => Promise.all([backend.close(), fake.close()]));
-  const side = sideOf === undefined ? {} : { sideOf };
-  await answer(backend, request({ conversation: { ...CONVERSATION, ...conversation }, ...side }));
+  const part = reader && { reader };
+  await answer(backend, request({ conversation: { ...CONVERSATION, ...conversation }, ...part }));
   return fake.post(0);
 }
 
@@ -161,17 +166,16 @@ test('a call that the server announced and could not parse is a fault', async (t
   await assert.rejects(answer(backend), { detail: { fault: 'bad-tool-call', backend: 'local' } });
 });
 
-test('a side request is given one of the upper slots of llama.cpp, and no slot where there is one or none is known', async (t) => {
-  const slot = async (more: Partial<Asked>) =>
-    (await asked(t, { manner: 'llama.cpp', ...more })).json['id_slot'];
-  const agents = await Promise.all(
-    Array.from({ length: 12 }, (_, at) => slot({ sideOf: `agent-${at}`, status: { slots: 4 } })),
-  );
-  assert.deepEqual([...new Set(agents)].toSorted(), [2, 3]);
-  assert.equal(await slot({ sideOf: 'a', status: { slots: 2 } }), 1);
-  assert.equal(await slot({ sideOf: 'a', status: { slots: 1 } }), undefined);
-  assert.equal(await slot({ sideOf: 'a' }), undefined);
-  assert.equal(await slot({ status: { slots: 4 } }), undefined, 'the main conversation finds its own');
-  const others = await asked(t, { manner: 'lmstudio', sideOf: 'a', status: { slots: 4 } });
-  assert.equal(others.json['id_slot'], undefined);
+test('a side request is told its slot by llama.cpp alone, where that has several and tells of them', async (t) => {
+  const slots = [{ id: 0, is_processing: false, id_task: 7, n_prompt_tokens: 40 }, { id: 1 }];
+  const slot = async ({ reader = AGENT, ...more }: Partial<Asked>) =>
+    (await asked(t, { manner: 'llama.cpp', status: { slots: 2 }, slots, reader, ...more })).json['id_slot'];
+  assert.equal(await slot({}), 1);
+  assert.equal(await slot({ reader: { name: 'a', part: 'ahead' } }), 1);
+  assert.equal(await slot({ reader: { name: 'a', part: 'main' } }), undefined, 'it finds its own');
+  assert.equal(await slot({ slots: undefined }), undefined);
+  assert.equal(await slot({ status: { slots: 1 } }), undefined);
+  assert.equal(await slot({ status: {} }), undefined);
+  assert.equal(await slot({ status: { slots: 2, loaded: true } }), undefined, 'asking would load a model');
+  for (const manner of ['lmstudio', 'mlx', 'vllm'] as const) assert.equal(await slot({ manner }), undefined);
 });

@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { MODES } from '../../daemon/config-schema.ts';
+import { STATS_BY } from '../../store/report.ts';
 import { anyclaude, newPlace, type Place } from './anyclaude.ts';
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
@@ -88,7 +89,13 @@ for (const shell of SHELLS) {
     it('knows an option that takes a value from the value, and both from a command', () => {
       assert.deepEqual(complete('start', '--mode', ''), MODES.toSorted());
       assert.deepEqual(complete('start', '--mode', 'stop', '--fore'), ['--foreground']);
-      assert.deepEqual(complete('stats', '--since', ''), []);
+      assert.deepEqual(complete('stats', '--by', ''), STATS_BY.toSorted());
+      assert.deepEqual(complete('stats', '--watch', '--by', 'mo'), ['model']);
+      assert.deepEqual(complete('export', '--format', ''), ['csv', 'jsonl']);
+      for (const command of ['stats', 'export', 'sessions'])
+        assert.deepEqual(complete(command, '--since', ''), ['1h', '24h', '30d', '7d', 'today']);
+      assert.deepEqual(complete('stats', '--until', '2'), ['24h']);
+      assert.deepEqual(complete('tail', '--lines', ''), []);
       assert.deepEqual(complete('start', '--config', 'f'), ['file.json']);
     });
 

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { STATS_BY, statsReport } from '../../store/report.ts';
 import { toEnded } from '../../store/row.ts';
 import { statsDocument } from '../../store/stats-document.ts';
+import { toWarmupRow, writeWarmups } from '../../store/warmups.ts';
 import { writeRecords } from '../../store/write.ts';
 import { writeMany } from '../store/many-requests.ts';
 import { freshStore, NOW_MS, outcome } from '../store/sample.ts';
@@ -60,7 +61,12 @@ test('every key of real output is documented with its type, and every documented
   await writeWorkingDay(store);
   const silent = { answeredBy: 'claude', model: 'claude-test-other', cache: { evidence: 'none' } } as const;
   await writeRecords(store.db, [toEnded(outcome('silent', silent), 'd-1')]);
+  const run = { purpose: 'warm', backend: 'mlx-lm', model: 'qwen-test', result: 'completed' } as const;
+  const warmup = { ...run, warmupId: 'one', startedAtMs: NOW_MS, durationMs: 10, steps: 1 };
+  await writeWarmups(store.db, [toWarmupRow(warmup, 'd-1')]);
   const found: Types = new Map();
+  const none = await statsReport((await freshStore(t)).db, RANGE, 'route');
+  pathsOf(statsDocument(none, NOW_MS), '', found);
   for (const by of STATS_BY) {
     const report = await statsReport(store.db, RANGE, by);
     for (const prices of [PRICES, undefined]) pathsOf(statsDocument(report, NOW_MS, prices), '', found);

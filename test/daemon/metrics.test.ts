@@ -25,13 +25,13 @@ test('one outcome moves every figure that it tells', async () => {
   assert.equal(value(text, 'anyclaude_overhead_seconds_sum'), 0.0015);
 });
 
-test('an answer with a tool call tells nothing of the time per token, an answer in text does', async () => {
+test('the time per token is that of tokens after the first, where its moment is known', async () => {
   const m = metrics();
   const at = 'anyclaude_time_per_output_token_seconds';
   const labels = '{route="analysis",backend="mlx-lm"}';
   m.observe(OUTCOME);
   assert.equal(value(await render(m), `${at}_count${labels}`), 0);
-  m.observe({ ...OUTCOME, toolCalls: [] });
+  m.observe({ ...OUTCOME, firstTokenMs: 700 });
   const text = await render(m);
   assert.equal(value(text, `${at}_count${labels}`), 1);
   assert.equal(value(text, `${at}_sum${labels}`), 0.2);

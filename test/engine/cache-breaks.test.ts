@@ -9,9 +9,10 @@ import type { RequestBody } from '../fixture/body.ts';
 import { reminder, text } from '../fixture/body.ts';
 import { namedTool } from '../fixture/tools.ts';
 import { filler, say } from './ask.ts';
-import { type Engine, startMlx, whyNot } from './engines.ts';
+import { type Engine, startLlama, startMlx, whyNot } from './engines.ts';
 
 const noMlx = (await whyNot('mlx', console.error)) ?? false;
+const noLlama = (await whyNot('llama', console.error)) ?? false;
 
 describe('the guardian before mlx_lm.server', { skip: noMlx }, () => {
   let engine: Engine;
@@ -69,6 +70,58 @@ describe('the guardian before mlx_lm.server', { skip: noMlx }, () => {
     assert.match(rows[0]?.server_version ?? '', /^\d+\.\d+\.\d+$/);
   });
 });
+
+describe('the guardian before llama.cpp', { skip: noLlama }, () => {
+  it('names a changed system text, an eviction and a restart, each with its tokens and seconds', async (t) => {
+    // One slot, and nothing kept of what has lost it.
+    let engine = await startLlama({ parallel: 1, cacheRam: 0 });
+    t.after(() => engine.stop());
+    const stage = await openStage(t, engine.url, { mode: 'lmstudio' });
+    const [one, two] = [createTalk('one'), createTalk('two')];
+    for (let turn = 0; turn < 3; turn += 1) await one.ask(stage);
+    one.system = `Be short. ${one.system}`;
+    await one.ask(stage);
+    await two.ask(stage);
+    await one.ask(stage);
+    await engine.stop();
+    engine = await startLlama({ parallel: 1, cacheRam: 0, port: engine.port });
+    await notDown(stage);
+    await one.ask(stage);
+    const rows = await stage.rows();
+    assert.deepEqual(
+      rows.map(({ break_cause: cause }) => cause),
+      [null, null, null, 'system-changed', null, 'server-lost', 'server-lost'],
+    );
+    const found = rows[1]?.cached_tokens ?? 0;
+    assert.ok(found >= 0.97 * (rows[0]?.prompt_tokens ?? Number.NaN), `${found} tokens found`);
+    const [, , , changed, , evicted, restarted] = rows;
+    assert.match(changed?.break_detail ?? '', /^system text: 10 characters changed at 0 of /);
+    assert.match(evicted?.break_detail ?? '', /evicted, it seems: another conversation came in between$/);
+    assert.match(restarted?.break_detail ?? '', /(restarted, it seems|the server was away)/);
+    for (const row of [changed, evicted, restarted]) {
+      assert.ok((row?.break_tokens ?? 0) > 500, `${row?.break_tokens} tokens`);
+      assert.ok((row?.break_seconds ?? 0) > 0.1, `${row?.break_seconds} s`);
+      assert.equal(row?.break_seconds_basis, 'measured');
+    }
+  });
+});
+
+/** A session with a system text of its own and no tools: the small model would call them. */
+function createTalk(name: string) {
+  const messages: RequestBody['messages'] = [];
+  const talk = {
+    system: `You are ${name}. ${filler(70, name)}`,
+    async ask(stage: Stage) {
+      messages.push({ role: 'user', content: [text('Say a word.')] });
+      const headers = { 'content-type': 'application/json', 'x-claude-code-session-id': name };
+      const system = [text(talk.system)];
+      const sizes = { max_tokens: 4, temperature: 0, stream: true };
+      await stage.send({ model: 'local-main', system, tools: [], messages, ...sizes }, headers);
+      messages.push({ role: 'assistant', content: [text('Well.')] });
+    },
+  };
+  return talk;
+}
 
 /** A probe may have found the server gone, and it is not asked anew within the same second. */
 async function notDown(stage: Stage): Promise<void> {

@@ -102,7 +102,10 @@ describe('pauses', { skip }, () => {
     await ask(daemon, { session: 'two', messages: [...history, edit('Fix src/c.ts')], lines: 130 });
     await until(() => requests().length === 3);
     const last = requests().at(-1);
-    assert.ok(Number(last?.['cached_tokens']) >= 0.9 * Number(last?.['prompt_tokens']), told(last));
+    assert.ok(
+      Number(last?.['cached_tokens']) >= 0.9 * Number(last?.['prompt_tokens']),
+      `${told(last)}; the runs: ${JSON.stringify(warmups())}`,
+    );
   });
 
   it('evicts no conversation that goes on: ten entries are all that mlx_lm.server has', async () => {
@@ -171,6 +174,48 @@ describe('pauses', { skip }, () => {
       [false, true, true],
       `${cached} of ${prompt}`,
     );
+  });
+});
+
+describe('slots of llama.cpp', { skip }, () => {
+  it('subagents, warm-ups and prefills leave the slot of the main conversation alone', async (t) => {
+    // Without the cache in main memory a slot that is taken is lost.
+    const llama = await startLlama({ parallel: 2, contextSize: 8192, cacheRam: 0 });
+    t.after(() => llama.stop());
+    const home = await mkdtemp(join(tmpdir(), 'anyclaude-slots-'));
+    t.after(() => rm(home, { recursive: true, force: true }));
+    const text = JSON.stringify({
+      ...{ mode: 'lmstudio', port: 0, drainMs: 500, catchUp: { enabled: false } },
+      backends: { lmstudio: { url: llama.url }, 'mlx-lm': null },
+      routes: { analysis: 'lmstudio', edit: 'lmstudio' },
+    });
+    const env = { ANYCLAUDE_HOME: home };
+    const config = loadConfig({ flags: {}, env, file: { path: 'config.json', text } });
+    const daemon = await startDaemon({ config, version: '0.0.0', logStream: { write: () => {} } });
+    t.after(() => daemon.close());
+    await until(async () => (await statusOf(daemon)).backends.every(({ state }) => state === 'up'));
+    let history: readonly object[] = [];
+    const next = async (words: string) => {
+      history = [...history, question(words)];
+      const answer = await ask(daemon, { session: 'main', messages: history, lines: 60 });
+      history = [...history, { role: 'assistant', content: answer.content }];
+    };
+    // It begins like the main conversation, so that llama.cpp would choose that one's slot.
+    const delegate = (agent: string) =>
+      ask(daemon, { session: 'main', messages: [question('Look for the guide.')], lines: 30, agent });
+    await next('What does the guide say?');
+    await delegate('agent-1');
+    await next('And then?');
+    await Promise.all([delegate('agent-1'), delegate('agent-2')]);
+    await next('And after that?');
+    await fetch(`${daemon.url}/api/warm`, { method: 'POST' }).then((response) => response.text());
+    await next('Why?');
+    const completed = () => rowsOf(home, 'requests').filter(({ result }) => result === 'completed');
+    await until(() => completed().length === 7);
+    const later = completed().filter(({ agent_id }) => agent_id === null);
+    for (const row of later.slice(1))
+      assert.ok(Number(row['cached_tokens']) >= 0.8 * Number(row['prompt_tokens']), told(row));
+    assert.equal(later.length, 4);
   });
 });
 

@@ -136,10 +136,9 @@ async function play({ kind, restarted, fronts, by }: Case, home: string) {
     }
     if (restarted !== 'server') daemon = await open(home, server.url, fronts);
     if (by === 'the fronts on disk') await untilRestored(home);
-    if (by === 'the warm command') {
-      await untilState(daemon, 'up');
-      await warm(daemon);
-    }
+    // It may have looked while nothing was there, and then looks again after a while.
+    if (restarted === 'server') await untilState(daemon, 'up');
+    if (by === 'the warm command') await warm(daemon);
     if (kind === llamaSlots)
       while ((logged.match(/a slot was restored/g) ?? []).length < PROJECTS.length) await sleep(50);
     const shares = [];

@@ -173,14 +173,15 @@ describe('the plan of a pause', () => {
     assert.equal(plan.length, 1);
   });
 
-  it('asks the room of a cache for all the other conversations that wait', () => {
+  it('asks the room of a cache for all the other conversations that wait, but for those that are read in a moment', () => {
     const asked: (readonly Chain[])[] = [];
     const room = (chains: readonly Chain[]) => {
       asked.push(chains);
       return 0;
     };
     const [a, b] = [resting('a'), resting('b')];
-    assert.deepEqual(planCatchUp(input({ resting: [a, b], standbys: [standby({ room })] })), []);
+    const little = resting('little', { chain: chain('little', 100) });
+    assert.deepEqual(planCatchUp(input({ resting: [a, b, little], standbys: [standby({ room })] })), []);
     assert.deepEqual(asked, [[b.chain], [a.chain]]);
   });
 

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { classify, explainClassification, SHIPPED } from '../../router/classify.ts';
 import { CLASSIFY_REASONS, type ClassifyReason, type Task } from '../../router/decision.ts';
 import type { EarlierTurn, TurnEvidence } from '../../router/turn.ts';
+import { evidence } from './evidence.ts';
 
 const edited: EarlierTurn = { edited: true, toolCalls: 3 };
 const looked: EarlierTurn = { edited: false, toolCalls: 3 };
@@ -16,19 +17,6 @@ const CERTAIN: ReadonlySet<ClassifyReason> = new Set([
   'edit-tool-used',
   'plan-approved',
 ]);
-
-function evidence(more: Partial<TurnEvidence> = {}): TurnEvidence {
-  return {
-    turnId: 't',
-    toolRuns: [],
-    insideToolLoop: false,
-    planMode: false,
-    compaction: false,
-    earlierTurns: [],
-    messageCount: 1,
-    ...more,
-  };
-}
 
 const RULES_ONLY = { refused: 'for this test' };
 
@@ -181,7 +169,8 @@ describe('classify', () => {
   });
 
   it('names the signals that weighed most, strongest first', () => {
-    const { signals, classification } = explainClassification(evidence({ promptText: 'Why does it drip?' }));
+    const explained = explainClassification(evidence({ promptText: 'Why does it drip?' }));
+    const [classification, signals] = [explained.classification, explained.signals()];
     assert.equal(classification.task, 'analysis');
     const strengths = signals.map(({ logOdds }) => Math.abs(logOdds));
     assert.ok(strengths.length > 3);
@@ -197,8 +186,8 @@ describe('classify', () => {
 
   it('has no trained signals to name where a rule was certain', () => {
     const seen = evidence({ promptText: 'Fix it', planMode: true });
-    assert.deepEqual(explainClassification(seen).signals, []);
-    assert.deepEqual(explainClassification(evidence(), undefined, RULES_ONLY).signals, []);
+    assert.deepEqual(explainClassification(seen).signals(), []);
+    assert.deepEqual(explainClassification(evidence(), undefined, RULES_ONLY).signals(), []);
   });
 
   it('obeys an override against everything it sees', () => {

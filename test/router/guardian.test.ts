@@ -54,6 +54,45 @@ test('a break that another backend pays for cost that backend nothing it had', (
   assert.equal(world.ask({ turns: 7, system: 'Another.', backend: 'a', cached: 0 }), undefined);
 });
 
+test('what was read ahead in a pause breaks nothing, whatever comes of it', () => {
+  const world = createWorld();
+  world.ask({ turns: 5, backend: 'a' });
+  world.guardian.readAhead({ backend: 'b', conversation: { sessionId: 's' }, extent: 'whole' });
+  assert.equal(world.ask({ turns: 7, backend: 'b' }), undefined);
+  world.guardian.readAhead({ backend: 'a', conversation: { sessionId: 's' }, extent: 'whole' });
+  assert.equal(world.ask({ turns: 9, backend: 'a' }), undefined);
+  world.ask({ session: 'two', turns: 5, backend: 'a' });
+  world.guardian.readAhead({ backend: 'b', conversation: { sessionId: 'two' }, extent: 'whole' });
+  assert.equal(world.ask({ session: 'two', turns: 7, backend: 'b', cached: 0 }), undefined, 'lost again');
+});
+
+test('what was read ahead and is broken then was lost, too', () => {
+  for (const extent of ['whole', 'part'] as const) {
+    const world = createWorld();
+    world.ask({ turns: 5, backend: 'a', tools: ['Bash'] });
+    world.guardian.readAhead({ backend: 'b', conversation: { sessionId: 's' }, extent });
+    const found = world.ask({ turns: 7, backend: 'b', tools: ['Bash', 'Read'], cached: 1000 });
+    assert.equal(found?.cause, 'tools-added');
+    // Of the system text, half of the tools and five turns.
+    assert.equal(found?.lostTokens, extent === 'whole' ? 6500 - 1000 : 0);
+  }
+});
+
+test('a loss that a prefill in a pause has caused is not taken for a restart', () => {
+  const world = createWorld();
+  world.ask({ turns: 5 });
+  world.guardian.readAhead({ backend: 'a', conversation: { sessionId: 'two' }, extent: 'part' });
+  const evicted = world.ask({ turns: 7, cached: 0 });
+  assert.match(evicted?.detail ?? '', /evicted, it seems: another conversation came in between$/);
+  world.guardian.readAhead({ backend: 'a', conversation: { sessionId: 's' }, extent: 'part' });
+  assert.match(
+    world.ask({ turns: 9, cached: 0 })?.detail ?? '',
+    /restarted, it seems: nothing came in between$/,
+  );
+  world.guardian.readAhead({ backend: 'a', extent: 'whole' });
+  assert.match(world.ask({ turns: 11, cached: 0 })?.detail ?? '', /evicted, it seems/);
+});
+
 test('a subagent and its main conversation do not break each other', () => {
   const world = createWorld();
   world.ask({ turns: 5 });

@@ -29,7 +29,7 @@ async function reportOf(t: TestContext, outcomes: readonly Outcome[], by: StatsB
 test('the totals count every request once, and tokens only where they are known', async (t) => {
   const { totals, answeredHere } = await workingDay(t);
   const { ttftMs: _t, decodeTokensPerS, ...figures } = totals;
-  assert.deepEqual(decodeTokensPerS, { n: 14, p5: 40, p50: 50 });
+  assert.deepEqual(decodeTokensPerS, { n: 14, p5: 39, p50: 49.5 });
   assert.deepEqual(figures, {
     requests: 21,
     completed: 16,
@@ -56,7 +56,7 @@ test('the totals count every request once, and tokens only where they are known'
     breakSeconds: null,
     savedSeconds: null,
     savedRequests: 0,
-    outputTokensPerS: (11 * 100 + 3 * 40) / (11 * 2 + 3 * 1),
+    outputTokensPerS: (11 * 99 + 3 * 39) / (11 * 2 + 3 * 1),
   });
   assert.deepEqual(answeredHere, { requests: 2 });
 });
@@ -79,7 +79,7 @@ test('a row per task and backend, with warm and cold waits apart', async (t) => 
     unknown: { n: 0, p50: null, p95: null },
   });
   assert.equal(analysis?.okPercent, (100 * 11) / 12);
-  assert.equal(analysis?.outputTokensPerS, 50);
+  assert.equal(analysis?.outputTokensPerS, 49.5);
   assert.equal(nobody?.okPercent, 0);
   assert.equal(edit?.okPercent, 100, 'a request that the client left is no failure');
 });
@@ -214,7 +214,7 @@ test('the timeline has a point for each step of the range, those without a reque
 
 test('a tokens-per-second figure needs output and a first token', async (t) => {
   const { outputTokens: _o, ...silent } = outcome('no-count');
-  const { ttftMs: _t, ...waitless } = outcome('no-ttft');
+  const { firstTokenMs: _t, ...waitless } = outcome('no-first-token');
   const { totals } = await reportOf(t, [silent, waitless]);
   assert.equal(totals.outputTokensPerS, null);
 });
@@ -229,10 +229,10 @@ test('an empty database and no database give the same report', async (t) => {
   assert.deepEqual(await reportOf(t, []), emptyReport(RANGE, 'route'));
 });
 
-test('an answer that is a tool call tells nothing of the speed, for it is shown when it is whole', async (t) => {
-  const { totals } = await reportOf(t, [
-    outcome('said'),
-    outcome('called', { toolCalls: ['Edit'], durationMs: 501, outputTokens: 900 }),
-  ]);
-  assert.equal(totals.outputTokensPerS, 50);
+test('the speed of a tool call is counted from its first token, and unknown where that is not known', async (t) => {
+  const call = { toolCalls: ['Edit'], ttftMs: 2400, outputTokens: 201 };
+  const { firstTokenMs: _, ...untold } = outcome('untold', call);
+  const { totals } = await reportOf(t, [outcome('told', { ...call, firstTokenMs: 500 }), untold]);
+  assert.equal(totals.outputTokensPerS, 100);
+  assert.equal(totals.decodeTokensPerS.n, 1);
 });

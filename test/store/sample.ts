@@ -28,7 +28,7 @@ export function freshStore(t: TestContext): Promise<StoreDatabase> {
   return openedStore(t, join(temporaryFolder(t), 'anyclaude.db'));
 }
 
-/** A completed analysis request on mlx-lm: 1,000 prompt tokens, 900 of them cached, 100 put out in 2 s. */
+/** A completed analysis request on mlx-lm: 1,000 prompt tokens, 900 of them cached, 100 put out, 99 of them in 2 s. */
 export function outcome(requestId: string, changes: Partial<Outcome> = {}): Outcome {
   return {
     requestId,
@@ -54,6 +54,7 @@ export function outcome(requestId: string, changes: Partial<Outcome> = {}): Outc
     attempts: [],
     queueMs: 1.5,
     ttftMs: 500,
+    firstTokenMs: changes.ttftMs ?? 500,
     overheadMs: 0.75,
     outputTokens: 100,
     stopReason: 'end_turn',

@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { StoreDatabase } from '../../store/database.ts';
 import { STATS_BY, type StatsBy, type StatsReport, statsReport } from '../../store/report.ts';
 import { toEnded, toRunning } from '../../store/row.ts';
+import { requestSeries } from '../../store/series.ts';
 import { isUpkeepDue, keepUp } from '../../store/upkeep.ts';
 import { toWarmupRow, writeWarmups } from '../../store/warmups.ts';
 import { writeRecords } from '../../store/write.ts';
@@ -72,6 +73,25 @@ function withoutSessions(by: StatsBy, report: Plain): Plain {
   if (by !== 'reason') return report;
   return JSON.parse(JSON.stringify(report, (key, value) => (key === 'sessions' ? undefined : value)));
 }
+
+test('what is drawn over time stays when the rows of its hours are gone', async (t) => {
+  const store = await filled(t);
+  const range = { sinceMs: NOW_MS - 30 * HOUR_MS, untilMs: NOW_MS, stepMs: 3 * HOUR_MS };
+  const exact = await requestSeries(store.db, range);
+  assert.ok((await kept(store, { requestDays: 1 })).prunedHours > 4);
+  const rolled = await requestSeries(store.db, range);
+  assert.deepEqual([exact.percentiles, rolled.percentiles], ['exact', 'estimated']);
+  assert.equal(rolled.points.length, 10);
+  for (const [at, { warmTtftMs, coldTtftMs, ...counted }] of exact.points.entries()) {
+    const {
+      warmTtftMs: warm,
+      coldTtftMs: cold,
+      ...kept
+    } = rolled.points[at] ?? { ...counted, warmTtftMs: null, coldTtftMs: null };
+    assert.deepEqual(kept, counted);
+    assert.deepEqual([warm === null, cold === null], [warmTtftMs === null, coldTtftMs === null]);
+  }
+});
 
 test('an estimated percentile is a tenth off at most', async (t) => {
   const store = await filled(t);

@@ -8,13 +8,13 @@ import { NOW_MS, outcome } from './sample.ts';
 
 type Answer = { readonly promptTokens: number; readonly cachedTokens: number; readonly ttftMs: number };
 
-/** On mlx-lm, 100 tokens put out in the 2 s after the first one. */
+/** On mlx-lm, 99 tokens put out in the 2 s after the first one. */
 function analysis(id: string, { promptTokens, cachedTokens, ttftMs }: Answer): Outcome {
   const cache = { evidence: 'reported', promptTokens, cachedTokens } as const;
   return outcome(id, { ttftMs, durationMs: ttftMs + 2000, outputTokens: 100, cache });
 }
 
-/** On a backend that says nothing of its cache: 40 tokens in the second after the first one. */
+/** On a backend that says nothing of its cache: 39 tokens in the second after the first one. */
 function edit(id: string): Outcome {
   return outcome(id, {
     answeredBy: 'lmstudio',

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { parseJson } from '../../wire/body.ts';
 import { createTokenEstimator } from '../../wire/count.ts';
 import { segments } from '../../wire/fingerprint.ts';
 import type { ContentBlock } from '../../wire/frame.ts';
@@ -10,7 +11,7 @@ import { frontOf } from '../../wire/front.ts';
 import type { Conversation, Message } from '../../wire/message.ts';
 import { normalise, withAnswer } from '../../wire/normalise.ts';
 import { projectFront } from '../../wire/opening.ts';
-import { parseJson, parseRequest } from '../../wire/parse.ts';
+import { parseRequest } from '../../wire/parse.ts';
 import { toChat } from '../../wire/to-chat.ts';
 import { type RequestBody, Session } from '../fixture/session.ts';
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { parseJson } from '../../wire/body.ts';
 import { WireError } from '../../wire/error.ts';
 import { normalise } from '../../wire/normalise.ts';
-import { parseJson, parseRequest } from '../../wire/parse.ts';
+import { parseRequest } from '../../wire/parse.ts';
 import { toChat } from '../../wire/to-chat.ts';
 import { Session } from '../fixture/session.ts';
 

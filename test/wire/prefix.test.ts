@@ -4,11 +4,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { parseJson } from '../../wire/body.ts';
 import type { ChatMessage, ChatRequest } from '../../wire/chat.ts';
 import { segments } from '../../wire/fingerprint.ts';
 import type { Conversation } from '../../wire/message.ts';
 import { normalise } from '../../wire/normalise.ts';
-import { parseJson, parseRequest } from '../../wire/parse.ts';
+import { parseRequest } from '../../wire/parse.ts';
 import { toChat } from '../../wire/to-chat.ts';
 import { deferredNames, type RequestBody, Session, type SessionOptions } from '../fixture/session.ts';
 

@@ -188,6 +188,26 @@ describe('a pause', () => {
     assert.ok(use.savedSeconds > 0);
   });
 
+  it('breaks no cache, and what a break then makes of its work counts as lost', async () => {
+    const site = await start();
+    site.mlx.scripts = [says('It counts lines.')];
+    await done(post(site.url, question()));
+    await until(() => site.warmups.length > 0);
+    site.lmstudio.scripts = [says('Done.', { promptTokens: 700, cachedTokens: 4 })];
+    const messages = [
+      { role: 'user', content: 'What does it do?' },
+      { role: 'assistant', content: 'It counts lines.' },
+      { role: 'user', content: 'Fix the typo in src/a.ts' },
+    ];
+    await done(post(site.url, ask('', { system: `${SYSTEM} And brief.`, messages })));
+    await until(() => site.outcomes.length === 2);
+    const [first, second] = site.outcomes;
+    assert.equal(first?.cacheBreak, undefined);
+    assert.equal(second?.answeredBy, 'lmstudio');
+    assert.equal(second?.cacheBreak?.cause, 'system-changed');
+    assert.ok((second?.cacheBreak?.lostTokens ?? 0) > 400, `${second?.cacheBreak?.lostTokens} tokens lost`);
+  });
+
   it('leaves a backend alone for a while after it failed there', async () => {
     const site = await start();
     site.lmstudio.scripts = [refuses('rejected', 'It cannot render that.')];
@@ -268,14 +288,7 @@ describe('the prefill runner', () => {
 
   it('begins anew, in short steps, where mlx_lm.server turns out to have lost what it was believed to hold', async () => {
     const site = await asked();
-    const one = job(site, { backend: 'mlx-lm', model: 'mlx-lm-model' });
-    const longer = {
-      ...one,
-      conversation: {
-        ...one.conversation,
-        messages: [...one.conversation.messages, ...said('x '.repeat(400))],
-      },
-    };
+    const longer = goneOn(job(site, { backend: 'mlx-lm', model: 'mlx-lm-model' }));
     const lost: Script = async function* () {
       yield { type: 'progress', processed: 0, total: 5000 };
       yield* says('never')({} as never, {} as never);
@@ -296,6 +309,19 @@ describe('the prefill runner', () => {
     assert.equal(report.reason, 'its cache has no room');
     const again = await site.pauses.prefiller.run(job(site));
     assert.equal(again.steps, 0);
+  });
+
+  it('needs one slot for all its steps, however many, where another conversation has one', async () => {
+    const site = await asked();
+    site.lmstudio.scripts = [readsAll(site)];
+    const headers = { 'x-claude-code-session-id': 'another' };
+    await done(
+      post(site.url, question({ messages: [{ role: 'user', content: 'Fix src/a.ts' }] }), { headers }),
+    );
+    await until(() => site.deps.traffic.inFlight === 0);
+    const report = await site.pauses.prefiller.run(goneOn(job(site)));
+    assert.deepEqual([report.result, report.reason], ['completed', undefined]);
+    assert.ok(report.steps > 8, `${report.steps} steps, more than it has slots`);
   });
 
   it('goes on where it was cut off', async () => {
@@ -361,6 +387,12 @@ function readsAll(site: Site): Script {
     yield { type: 'content_block_start', index: 0, content_block: { type: 'text', text: 'a' } };
     yield* closing('max_tokens', { promptTokens: request.promptTokens, cachedTokens });
   };
+}
+
+/** By some 800 tokens. */
+function goneOn(job: PrefillJob): PrefillJob {
+  const messages = [...job.conversation.messages, ...said('x '.repeat(600))];
+  return { ...job, conversation: { ...job.conversation, messages } };
 }
 
 function said(text: string) {
