@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { HEAP_ARGUMENTS } from '../cli/start.ts';
 import { monotonicMs } from './order.ts';
 
 export type Running = { readonly url: string; readonly pid: number; stop(): Promise<void> };
@@ -38,7 +39,7 @@ export type DaemonOptions = {
   readonly nodeArgs?: readonly string[];
 };
 
-/** A daemon with default settings but for its backends: 64 slots on `mlx-lm`, one on `lmstudio`. */
+/** A daemon as `start` runs it, with default settings but for its backends: 64 slots on `mlx-lm`, one on `lmstudio`. */
 export async function startDaemonProcess({
   entry,
   backendUrl,
@@ -60,7 +61,7 @@ export async function startDaemonProcess({
   writeFileSync(join(home, 'config.json'), JSON.stringify(config));
   const log = openSync(join(home, 'log'), 'a');
   const spawnedMs = monotonicMs();
-  const child = spawn(process.execPath, [...nodeArgs, entry, 'start', '--foreground'], {
+  const child = spawn(process.execPath, [...HEAP_ARGUMENTS, ...nodeArgs, entry, 'start', '--foreground'], {
     env: { PATH: process.env['PATH'], HOME: root, ANYCLAUDE_HOME: home },
     stdio: ['ignore', log, 'pipe'],
   });

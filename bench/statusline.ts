@@ -1,18 +1,24 @@
 // How long the status line takes as it is installed: compiled, on a file of 100,000 requests, of which its session has
 // 2,000. Beside it, in turns, Node starting and doing nothing: the machine's own part of every figure.
+// `npm run bench:statusline`
+//
+//   --quick  few rounds on few requests, to see that it works
+//   --json   figures as JSON on stdout
 
 import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import type { Outcome } from '../router/outcome.ts';
 import { openDatabase } from '../store/database.ts';
 import { toEnded } from '../store/row.ts';
 import { writeRecords } from '../store/write.ts';
 import { atMost, median, percentile, renderTable } from './figures.ts';
 
-const ROUNDS = 60;
-const REQUESTS = 100_000;
+const { values: options } = parseArgs({ options: { quick: { type: 'boolean' }, json: { type: 'boolean' } } });
+const ROUNDS = options.quick ? 2 : 60;
+const REQUESTS = options.quick ? 1000 : 100_000;
 const SESSIONS = 50;
 const GOAL_MS = 50;
 const root = join(import.meta.dirname, '..');
@@ -38,14 +44,18 @@ try {
     }),
     atMost(2, { name: 'statusline ÷ bare Node', value: ratio, unit: '' }),
   ];
-  process.stdout.write(`${renderTable(figures)}\n`);
+  const told = options.json
+    ? JSON.stringify({ node: process.version, figures }, undefined, 2)
+    : renderTable(figures);
+  process.stdout.write(`${told}\n`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 
 /** The package as npm would put it there. */
 function compiled(into: string): string {
-  const built = spawnSync('tsc', ['-p', 'tsconfig.build.json', '--outDir', join(into, 'dist')], {
+  const tsc = join(root, 'node_modules/.bin/tsc');
+  const built = spawnSync(tsc, ['-p', 'tsconfig.build.json', '--outDir', join(into, 'dist')], {
     cwd: root,
   });
   if (built.status !== 0) throw new Error(`tsc failed: ${built.stdout}`);

@@ -5,6 +5,7 @@ import { openDatabase } from '../store/database.ts';
 import { explainedDocument, readExplained } from '../store/explained.ts';
 import { findRequest, type StoredRequest } from '../store/request.ts';
 import { renderExplained } from './explain-screen.ts';
+import type { Screen } from './screen.ts';
 
 export type ExplainOptions = { readonly json?: boolean | undefined };
 
@@ -13,6 +14,7 @@ export type ExplainIo = {
   readonly stdout: { write(text: string): unknown };
   /** Notes. */
   readonly stderr: { write(text: string): unknown };
+  readonly screen: Screen;
   readonly nowMs: number;
   readonly databasePath: string;
 };
@@ -25,7 +27,7 @@ export async function runExplain(asked: string, options: ExplainOptions, io: Exp
     return 1;
   }
   const json = () => `${JSON.stringify(explainedDocument(read.request), null, 2)}\n`;
-  io.stdout.write(options.json === true ? json() : renderExplained(readExplained(read.request)));
+  io.stdout.write(options.json === true ? json() : renderExplained(readExplained(read.request), io.screen));
   return 0;
 }
 

@@ -6,7 +6,7 @@ import type { ExitCode } from './terminal.ts';
 
 // A prompt line waits for this one: it is over before the rest of the command line is loaded.
 if (process.argv[2] === 'statusline' && process.argv.length === 3) {
-  (await import('./statusline.ts')).printStatusline(process.env);
+  await (await import('./statusline.ts')).printStatusline(process.env);
   process.exit(0);
 }
 
@@ -130,7 +130,7 @@ command('session', 'one coding session, turn by turn')
   );
 
 command('statusline', "one line for Claude Code's prompt: reads its JSON from stdin").action(async () => {
-  (await import('./statusline.ts')).printStatusline(process.env);
+  await (await import('./statusline.ts')).printStatusline(process.env);
 });
 
 withConfigFlags(command('run', 'start the daemon if needed, and Claude Code connected to it'))

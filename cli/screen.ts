@@ -105,11 +105,14 @@ export function cutTo(text: string, columns: number, pen: Pen): string {
   return columns > 0 ? kept + pen.cut : '';
 }
 
+/** A figure stays with its unit: 3 min 10 s is one word. */
+const BETWEEN_WORDS = /(?<!\d (?:d|h|min)) (?!(?:d|h|min|s)\b)/;
+
 /** A text without colour as lines that fit, broken at blanks. */
 export function wrapped(text: string, columns: number, pen: Pen): readonly string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(' ')) {
+  for (const word of text.split(BETWEEN_WORDS)) {
     const longer = line === '' ? word : `${line} ${word}`;
     if (widthOf(longer) <= columns || line === '') line = longer;
     else {

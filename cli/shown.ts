@@ -4,11 +4,12 @@ import type { Pen } from './screen.ts';
 
 type Known = number | null | undefined;
 
-/** 31.2k, 1.4M. */
+/** 31.2k, 1.4M, 2.15G. */
 export function shownTokens(value: Known, pen: Pen): string {
   if (value === null || value === undefined) return pen.unknown;
   if (value < 10_000) return String(Math.round(value));
-  return value < 999_500 ? `${(value / 1000).toPrecision(3)}k` : `${(value / 1e6).toFixed(1)}M`;
+  if (value < 999_500) return `${(value / 1000).toPrecision(3)}k`;
+  return value < 999_950_000 ? `${(value / 1e6).toFixed(1)}M` : `${(value / 1e9).toFixed(2)}G`;
 }
 
 /** Without its unit: it stands in the title. */
@@ -18,13 +19,15 @@ export function shownSeconds(ms: Known, pen: Pen): string {
   return (ms / 1000).toFixed(decimals);
 }
 
-/** 4.2 s, 3 min 10 s, 2 h 5 min. */
+/** 4.2 s, 3 min 10 s, 2 h 5 min, 3 d 4 h. */
 export function shownSpan(ms: Known, pen: Pen): string {
   if (ms === null || ms === undefined) return pen.unknown;
   const whole = Math.round(ms / 1000);
   if (whole < 60) return `${(ms / 1000).toFixed(1)} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  const hours = Math.floor(whole / 3600);
+  if (hours < 48) return `${hours} h ${Math.floor((whole % 3600) / 60)} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
 /** `part` of `whole` in percent: 99.6 % is not all of them, only a true 100 may read so. */

@@ -48,17 +48,27 @@ function alreadyRunning(state: DaemonState, flags: ConfigFlags): string {
   return `Nothing was started: a daemon of ${state.version} runs since ${new Date(state.startedAtMs).toISOString()}.${advice}`;
 }
 
+/**
+ * For Node. Left alone, V8 lets the space for new objects grow to tens of megabytes and keeps them: with this bound the
+ * daemon is some 15 MB smaller when it idles and 60 MB after work, and a request costs as much as before (0020).
+ */
+export const HEAP_ARGUMENTS = ['--max-semi-space-size=4'];
+
 function spawnDaemon(home: string, flags: ConfigFlags) {
   const log = openLog(home);
   const logStart = fstatSync(log).size;
   const program = join(import.meta.dirname, `main${extname(import.meta.filename)}`);
-  const child = spawn(process.execPath, [program, 'start', '--foreground', ...flagArguments(flags)], {
-    detached: true,
-    // Away from the folder it was started in, so that it holds no disk and no worktree.
-    cwd: home,
-    env: { ...process.env, ANYCLAUDE_HOME: home },
-    stdio: ['ignore', log, log],
-  });
+  const child = spawn(
+    process.execPath,
+    [...HEAP_ARGUMENTS, program, 'start', '--foreground', ...flagArguments(flags)],
+    {
+      detached: true,
+      // Away from the folder it was started in, so that it holds no disk and no worktree.
+      cwd: home,
+      env: { ...process.env, ANYCLAUDE_HOME: home },
+      stdio: ['ignore', log, log],
+    },
+  );
   closeSync(log);
   return { child, logStart };
 }

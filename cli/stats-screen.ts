@@ -5,7 +5,7 @@ import type { StatsReport } from '../store/report.ts';
 import type { ClaudeBill } from '../store/stats-document.ts';
 import { layOut } from './columns.ts';
 import { type Pen, penOf, type Screen, safe, wrapped } from './screen.ts';
-import { orInferred, plural, shownClock, shownDay, shownSpan, shownTokens } from './shown.ts';
+import { orInferred, plural, shownClock, shownDay, shownShare, shownSpan, shownTokens } from './shown.ts';
 import { sparkline } from './sparkline.ts';
 import { estimateMark, FEWEST_FOR_PERCENTILE, statsColumns } from './stats-columns.ts';
 
@@ -110,10 +110,10 @@ function summary({ totals, kvCache, pauses }: StatsReport, pen: Pen): readonly s
 function savedLine(saved: NonNullable<StatsReport['kvCache']['saved']>, pen: Pen): string {
   const span = (seconds: number) => shownSpan(seconds * 1000, pen);
   const measured = saved.requests - saved.predictedRequests;
-  const basis = [
-    ...(measured > 0 ? [`${measured} by a measured wait`] : []),
-    ...(saved.predictedRequests > 0 ? [`${saved.predictedRequests} by a predicted one`] : []),
-  ].join(', ');
+  const basis =
+    measured > 0 && saved.predictedRequests > 0
+      ? `${measured} by a measured wait, ${saved.predictedRequests} by a predicted one`
+      : `by a ${measured > 0 ? 'measured' : 'predicted'} wait`;
   const from = Object.entries(saved.byEvidence).flatMap(([name, seconds]) => (seconds > 0 ? [name] : []));
   const evidence = from.length === 0 ? '' : `; cached tokens ${from.join(', ')}`;
   const between = `between ${span(saved.lowSeconds)} and ${span(saved.highSeconds)}`;
@@ -121,7 +121,9 @@ function savedLine(saved: NonNullable<StatsReport['kvCache']['saved']>, pen: Pen
 }
 
 function breaksLine(breaks: StatsReport['kvCache']['breaks'], pen: Pen): string {
-  const causes = breaks.causes.map(({ cause, count }) => `${count} ${safe(cause, pen)}`).join(', ');
+  const causes = breaks.causes
+    .map(({ cause, count }) => `${count === breaks.count ? 'all' : count} ${safe(cause, pen)}`)
+    .join(', ');
   const time = breaks.seconds === null ? '' : `, ${shownSpan(breaks.seconds * 1000, pen)}`;
   return `Cache breaks: ${breaks.count} (${causes}); ${shownTokens(breaks.tokens, pen)} tokens computed again${time}.`;
 }
@@ -136,7 +138,10 @@ function pausesLine(pauses: NonNullable<StatsReport['pauses']>, pen: Pen): strin
 
 function cachedPart(totals: StatsReport['totals'], pen: Pen): string {
   const { cacheKnownRequests, cacheUnknownRequests, cacheInferredRequests } = totals;
-  const part = `${shownTokens(totals.cachedTokens, pen)} of ${shownTokens(totals.cacheKnownPromptTokens, pen)} from the cache`;
+  const { cachedTokens, cacheKnownPromptTokens: known } = totals;
+  const whole = known === totals.promptTokens ? 'them' : `the ${shownTokens(known, pen)} told of`;
+  const share = shownShare(cachedTokens, known, pen);
+  const part = `${shownTokens(cachedTokens, pen)} of ${whole} (${share}%) from the cache`;
   const cached = orInferred(part, { inferred: cacheInferredRequests > 0 });
   return [
     ...(cacheKnownRequests === 0 ? [] : [`, ${cached}`]),

@@ -15,25 +15,25 @@ import { orInferred, shownShare } from './shown.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads stdin to its end, writes one line to stdout. Never throws. */
-export function printStatusline(env: Environment): void {
+export async function printStatusline(env: Environment): Promise<void> {
   // Claude Code draws what it is given; it is no terminal, and colour is for terminals.
   const screen = screenOf({}, env);
   let line: string;
   try {
-    line = statusline(readInput(), env, penOf(screen));
+    line = await statusline(readInput(), env, penOf(screen));
   } catch (error) {
     line = `anyclaude: no figures (${error instanceof Error ? error.message : String(error)})`;
   }
   write(line, screen);
 }
 
-function statusline(input: string, env: Environment, pen: Pen): string {
+async function statusline(input: string, env: Environment, pen: Pen): Promise<string> {
   const home = homeFolder(env);
   if (!isRunning(home)) return 'anyclaude is not running';
   const sessionId = sessionIn(input);
   if (sessionId === undefined) return 'anyclaude: no session id in what Claude Code sent';
   const path = databasePath(home);
-  const figures = existsSync(path) ? readSessionLine(path, sessionId) : undefined;
+  const figures = existsSync(path) ? await readSessionLine(path, sessionId) : undefined;
   return figures === undefined ? 'anyclaude: nothing of this session yet' : describe(figures, pen);
 }
 

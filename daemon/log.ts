@@ -5,10 +5,35 @@ import type { Outcome } from '../router/outcome.ts';
 
 export type { Logger } from 'pino';
 
-/** Lines go to stdout by themselves, behind whoever logs: a slow disk keeps no answer waiting. */
-export function createLog(level: string, destination?: DestinationStream): Logger {
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  return pino(options, destination ?? pino.destination({ dest: 1, sync: false }));
+export function createLog(level: string, destination: DestinationStream = laterToStdout()): Logger {
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+}
+
+const GATHER_MS = 50;
+const MOST_GATHERED_CHARS = 8 * 1024;
+
+/** Lines are gathered for a moment and written together: a disk that is slow just then keeps no answer waiting. */
+function laterToStdout(): DestinationStream {
+  const stdout = pino.destination({ dest: 1, sync: true, minLength: MOST_GATHERED_CHARS });
+  let isDue = false;
+  process.once('exit', () => {
+    try {
+      stdout.flushSync();
+    } catch {
+      // Nobody reads it any more.
+    }
+  });
+  return {
+    write(line) {
+      stdout.write(line);
+      if (isDue) return;
+      isDue = true;
+      setTimeout(() => {
+        isDue = false;
+        stdout.flush();
+      }, GATHER_MS).unref();
+    },
+  };
 }
 
 export function logOutcome(log: Logger, outcome: Outcome): void {

@@ -48,3 +48,8 @@ export function hitRatio(by: string): string {
     sumBy(by, rate('input_tokens_total', 'cache=~"read|write|none"')),
   );
 }
+
+/** The highest that a gauge was within one step: between two points of a line nothing is lost. */
+export function highest(by: string, name: string): string {
+  return `max by (${by}) (max_over_time(${metric(name)}[$__rate_interval]))`;
+}

@@ -89,15 +89,8 @@ function wishOf(
   return { backend, reason, detail, others: 'may-answer', thenBackend: next };
 }
 
-/**
- * Where a conversation begins, nobody knows what it will be about: what a person would rather have had of calls that may
- * never come is no reason to leave.
- */
 function isWorth(stay: Cost, leave: Cost, marginS: number): boolean {
-  const preferred = stay.parts.preference - leave.parts.preference;
-  const unsure = DOUBT * Math.hypot(stay.preferenceSigma, leave.preferenceSigma);
-  const seconds = stay.seconds - leave.seconds - Math.min(Math.max(0, preferred), unsure);
-  return seconds > marginS + DOUBT * Math.hypot(stay.sigma, leave.sigma);
+  return stay.seconds - leave.seconds > marginS + DOUBT * Math.hypot(stay.sigma, leave.sigma);
 }
 
 function cheapest(costs: readonly Cost[]): Cost {

@@ -3,7 +3,6 @@
 
 import type { Candidate } from './candidate.ts';
 import type { BackendName, Task } from './decision.ts';
-import { doubtAhead, editDoubt, isBeginning, spreadAhead } from './doubt.ts';
 import { futuresOf, type Prospect } from './future.ts';
 import type { Knowledge, When } from './memory.ts';
 import type { Chain } from './observation.ts';
@@ -32,8 +31,6 @@ export type Cost = {
   readonly ttftSeconds: number;
   /** Standard deviation of `seconds` for what is not known yet of the backend's speed. */
   readonly sigma: number;
-  /** Standard deviation of the preference when a conversation begins, and nobody knows what it will be about; 0 later. */
-  readonly preferenceSigma: number;
   /** Tokens of the prompt that the backend is believed to have seen, and the belief that it still holds them. */
   readonly matchedTokens: number;
   readonly warm: number;
@@ -77,21 +74,14 @@ export function priceAll(candidates: readonly Candidate[], pricing: Pricing): re
     waited: Math.min(...futures.map(({ waited }) => waited)),
     preference: Math.min(...futures.map(({ preference }) => preference)),
   };
-  const begins = isBeginning(waits, pricing.asked);
   return waits.map((wait, at) => {
     const redo = waits.find(({ backend }) => backend === pricing.settings.routes.edit) ?? wait;
     const { quality, preference } = worth(wait, redo, pricing);
     const { waited, preference: ahead } = futures[at] ?? least;
-    const parts = {
-      ...wait.parts,
+    return toCost(wait, {
       quality,
       preference: preference + ahead - least.preference,
       future: waited - least.waited,
-    };
-    return toCost(wait, {
-      parts,
-      sigma: Math.hypot(wait.sigma, editDoubt(wait, redo.parts.prefill, pricing)),
-      preferenceSigma: begins ? spreadAhead(wait, pricing) : 0,
     });
   });
 }
@@ -128,6 +118,25 @@ function waitFor(candidate: Candidate, { asked, knowledge, nowMs }: Pricing): Wa
   };
 }
 
+/** A backend whose speed is not known yet makes all that will follow uncertain, not only this call. */
+function doubtAhead(
+  backend: BackendName,
+  { asked, knowledge }: Pick<Pricing, 'asked' | 'knowledge'>,
+): number {
+  if (asked.standsAlone === true) return 0;
+  const { habits } = knowledge;
+  const { seconds, doubt } = knowledge
+    .speed(backend)
+    .ttft({ uncached: habits.growthTokens, cached: asked.promptTokens });
+  const inTurn = (editShare: number) =>
+    editShare * habits.shape('edit').calls + (1 - editShare) * habits.shape('analysis').calls;
+  const calls = inTurn(asked.editTurn) + habits.turnsAhead * inTurn(habits.editTurns);
+  return Math.max(0, doubt - SETTLED_DOUBT * seconds) * calls;
+}
+
+/** A speed that is measured all the time stays as doubtful as this, for servers do change. */
+const SETTLED_DOUBT = 0.1;
+
 /** What the answer is worth less than a good one of the task's own backend. A failed edit is redone on `redo`. */
 function worth(
   { backend }: Prospect,
@@ -162,12 +171,11 @@ export function redoings(failureShare: number, inTheSamePlace: boolean): number 
   return inTheSamePlace ? failureShare / (1 - Math.min(failureShare, 0.9)) : failureShare;
 }
 
-type Judged = Pick<Cost, 'parts' | 'sigma' | 'preferenceSigma'>;
-
-function toCost(wait: Wait, { parts, sigma, preferenceSigma }: Judged): Cost {
-  const { backend, ttftSeconds, matchedTokens, warm } = wait;
+function toCost(wait: Wait, rest: Pick<CostParts, 'quality' | 'preference' | 'future'>): Cost {
+  const { backend, ttftSeconds, sigma, matchedTokens, warm } = wait;
+  const parts: CostParts = { ...wait.parts, ...rest };
   const seconds = Object.values(parts).reduce((sum, part) => sum + part, 0);
-  return { backend, seconds, parts, ttftSeconds, sigma, preferenceSigma, matchedTokens, warm };
+  return { backend, seconds, parts, ttftSeconds, sigma, matchedTokens, warm };
 }
 
 function outputTokensOf({ editTurn }: Asked, { habits }: Knowledge): number {

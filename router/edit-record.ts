@@ -17,8 +17,6 @@ export type EditRecord = {
   failing(turn: string, nowMs: number): string | undefined;
   /** Expected share of edits that fail, where `prior` was expected before any was seen. */
   failureShare(prior: number): number;
-  /** How much of that share is still the prior: 1 before any edit was seen. */
-  readonly doubt: number;
 };
 
 type Pause = {
@@ -58,9 +56,6 @@ export function createEditRecord(): EditRecord {
       const figures = `${failedOf(calls)} of its last ${calls.length} edits failed`;
       if (nowMs < pause.untilMs) return `${figures}, next try in ${minutes(pause.untilMs - nowMs)} min`;
       return probeRuns(pause, nowMs) ? `${figures}, one turn is trying it again` : undefined;
-    },
-    get doubt() {
-      return PRIOR_CALLS / (counted.all + PRIOR_CALLS);
     },
     failureShare: (prior) => (counted.failed + prior * PRIOR_CALLS) / (counted.all + PRIOR_CALLS),
   };

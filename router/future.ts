@@ -1,7 +1,7 @@
 // What a choice costs later: the rest of this turn, and then the cheapest way to go on. The other backend falls
 // behind while this one works (the debt), and pays for it when the conversation comes back, unless it catches up
 // while the person reads. Ways to go on are compared, for a choice is only as bad as the best that can follow it:
-// everything on one backend, or each turn on its own as well as its task can be guessed.
+// everything on one backend, or each turn on its task's own.
 
 import type { Asked, Pricing } from './cost.ts';
 import { after, again, type Course, type Missing, mixed, secondsOf, type Value } from './course.ts';
@@ -46,8 +46,6 @@ type Outlook = {
 };
 type Stretch = { readonly task: Task; readonly on: number; readonly calls: number; readonly when: When };
 
-/** Share of turns whose task is guessed right when they begin. */
-const GUESSED_RIGHT = 0.75;
 /** So many turns of a session outweigh what is usual. */
 const USUAL_TURNS = 2;
 
@@ -100,15 +98,8 @@ function futureOn(outlook: Outlook, ways: readonly Value[], on: number): Future 
 function waysOn(outlook: Outlook, editTurns: number): readonly Value[] {
   const { paces, edit, analysis, goesOn } = outlook;
   const ways = paces.map((_, on) => turnOn(outlook, editTurns, { edit: on, analysis: on }));
-  if (edit >= 0 && analysis >= 0 && edit !== analysis) {
-    const right = turnOn(outlook, editTurns, { edit, analysis });
-    const wrong = mixed(
-      editTurns,
-      crossing(outlook, usual(outlook, 'edit', analysis)),
-      stretch(outlook, usual(outlook, 'analysis', edit)),
-    );
-    ways.push(mixed(GUESSED_RIGHT, right, wrong));
-  }
+  if (edit >= 0 && analysis >= 0 && edit !== analysis)
+    ways.push(turnOn(outlook, editTurns, { edit, analysis }));
   const pause = pauseOf(outlook);
   return ways.map((turn) => again(after(pause, turn), goesOn));
 }

@@ -30,8 +30,6 @@ export type Knowledge = {
   queueSeconds(backend: BackendName, nowMs: number): number;
   /** Expected share of edits that fail there. */
   editFailureShare(backend: BackendName, when: When): number;
-  /** How much of that share is a guess: 1 before any of its edits was seen, towards 0 later. */
-  editDoubt(backend: BackendName): number;
   /** Share of what the backend has missed that it catches up with while the person reads, 0 to 1. */
   catchUpShare(backend: BackendName): number;
   readonly habits: Habits;
@@ -161,7 +159,6 @@ function knowledgeOf({ servers, sessions, habits, recordOf }: State): Knowledge 
       recordOf(backend).failureShare(
         when === 'now' ? priorFailures(backend, servers.of(backend)) : USUAL_FAILURES,
       ),
-    editDoubt: (backend) => recordOf(backend).doubt,
     habits,
     catchUpShare: sessions.catchUpShare,
   };
@@ -169,7 +166,7 @@ function knowledgeOf({ servers, sessions, habits, recordOf }: State): Knowledge 
 
 type Servers = {
   of(backend: BackendName): ServerBelief;
-  /** Servers share a machine: those that were not measured yet are taken to be as fast as this one. */
+  /** Servers share a machine: those that were not measured yet are taken to be no slower than this one. */
   expectLike(backend: BackendName): void;
   toJSON(): unknown;
 };

@@ -32,7 +32,7 @@ export type Speed = {
   decodeSeconds(tokens: number): number;
   learnTtft(work: Work, seconds: number): void;
   learnDecode(tokens: number, seconds: number): void;
-  /** Before anything was seen here: as fast as the other, and as doubtful as ever. */
+  /** Before anything was seen here: no slower than the other, and as doubtful as ever. */
   expectLike(other: Speed): void;
   /** Standard deviation of what a usual prompt takes, as a share of it: about 1 before anything was seen. */
   readonly doubt: number;
@@ -143,8 +143,10 @@ export function createSpeed(saved?: unknown): Speed {
     },
     expectLike(other) {
       const like = other.toJSON();
-      if (samples === 0) weights = like.weights;
-      if (decodeSamples === 0) decodeLogRate = like.decodeLogRate;
+      const { uncached, cached } = TYPICAL;
+      const isFaster = other.ttftSeconds(uncached, cached) < ttftSeconds(uncached, cached);
+      if (samples === 0 && isFaster) weights = like.weights;
+      if (decodeSamples === 0) decodeLogRate = Math.max(decodeLogRate, like.decodeLogRate);
     },
     get doubt() {
       const features = featuresOf(TYPICAL);

@@ -1,8 +1,10 @@
 // The few figures of one session that a status line shows. It goes past Kysely and the schema's check: those take
 // longer to load than the whole line may take. Its columns have been there since the second step of the schema.
+//
+// Node's own SQLite is read with where it is recent enough: it is there in 1 ms, better-sqlite3 in 11.
 
-import Database from 'better-sqlite3';
 import { DECODE_MS, DECODE_TOKENS, DECODED } from './decode.ts';
+import { isSafeSqlite } from './sqlite-version.ts';
 
 export type SessionLine = {
   /** Of the newest request of the main conversation that a backend answered. */
@@ -32,17 +34,34 @@ const FIGURES = `select
       / sum(${DECODE_MS}) filter (where ${DECODED}) as outputTokensPerS
   from requests where session_id = ? and backend <> 'daemon'`;
 
-/** Undefined where no backend has answered the session yet. Throws the database's own error. */
-export function readSessionLine(path: string, sessionId: string): SessionLine | undefined {
-  const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+/** Undefined where no backend has answered the session yet. Rejects with the database's own error. */
+export async function readSessionLine(
+  path: string,
+  sessionId: string,
+  nodesSqlite = process.versions['sqlite'] ?? '0',
+): Promise<SessionLine | undefined> {
+  const file = isSafeSqlite(nodesSqlite) ? await openByNode(path) : await openByAddon(path);
   try {
-    const newest = db
-      .prepare<[string], Pick<SessionLine, 'task' | 'backend' | 'ttftMs'>>(NEWEST)
-      .get(sessionId);
+    const newest = file.first(NEWEST, sessionId) as
+      | Pick<SessionLine, 'task' | 'backend' | 'ttftMs'>
+      | undefined;
     if (newest === undefined) return undefined;
-    const figures = db.prepare<[string], Omit<SessionLine, keyof typeof newest>>(FIGURES).get(sessionId);
-    return figures && { ...newest, ...figures };
+    return { ...newest, ...(file.first(FIGURES, sessionId) as Omit<SessionLine, keyof typeof newest>) };
   } finally {
-    db.close();
+    file.close();
   }
+}
+
+type ReadOnlyFile = { first(sql: string, parameter: string): unknown; close(): void };
+
+async function openByNode(path: string): Promise<ReadOnlyFile> {
+  const { DatabaseSync } = await import('node:sqlite');
+  const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+  return { first: (sql, parameter) => db.prepare(sql).get(parameter), close: () => db.close() };
+}
+
+async function openByAddon(path: string): Promise<ReadOnlyFile> {
+  const { default: Database } = await import('better-sqlite3');
+  const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  return { first: (sql, parameter) => db.prepare(sql).get(parameter), close: () => db.close() };
 }

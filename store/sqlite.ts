@@ -4,6 +4,7 @@
 
 import type Database from 'better-sqlite3';
 import { CompiledQuery, type DatabaseConnection, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely';
+import { isSafeSqlite } from './sqlite-version.ts';
 
 export class StoreDialect extends SqliteDialect {
   readonly #sqlite: Database.Database;
@@ -26,7 +27,7 @@ class ImmediateDriver extends SqliteDriver {
   readonly #sqlite: Database.Database;
 
   constructor(sqlite: Database.Database) {
-    super({ database: sqlite });
+    super({ database: { prepare: keptStatements(sqlite), close: () => sqlite.close() } });
     this.#sqlite = sqlite;
   }
 
@@ -40,16 +41,25 @@ class ImmediateDriver extends SqliteDriver {
   }
 }
 
+/** So many different ones are written again and again: those of the recorder, and begin and commit. */
+const MOST_STATEMENTS = 16;
+
+/** What writes is prepared once, for that takes longer than to run it. A reader may still be in use: it is not kept. */
+function keptStatements(sqlite: Database.Database): (sql: string) => Database.Statement<unknown[]> {
+  const kept = new Map<string, Database.Statement<unknown[]>>();
+  return (sql) => {
+    const known = kept.get(sql);
+    if (known !== undefined) return known;
+    const statement = sqlite.prepare<unknown[]>(sql);
+    if (!statement.reader && kept.size < MOST_STATEMENTS) kept.set(sql, statement);
+    return statement;
+  };
+}
+
 class TransactionalAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
     return true;
   }
-}
-
-/** Older SQLite can lose a WAL that is reset while a reader looks on (sqlite.org/wal.html#walresetbug). */
-export function isSafeSqlite(version: string): boolean {
-  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
-  return major * 1e6 + minor * 1e3 + patch >= 3_051_003;
 }
 
 /** Throws where the SQLite that is linked in is too old. */

@@ -1,21 +1,23 @@
 // The statements that put records into the file: one transaction a batch, one row a request.
 
-import type { Kysely } from 'kysely';
+import type { CompiledQuery, Kysely } from 'kysely';
+import { oncePer } from '../wire/once-per.ts';
 import type { PendingRecord } from './row.ts';
 import type { Schema } from './schema.ts';
 import { sqliteCode } from './sqlite-error.ts';
 
+type Row = PendingRecord['request'];
 /** A column of the row that could not be inserted. */
 type ExcludedColumn = `excluded.${keyof Schema['requests']}`;
 
 /** All or none. Rejects with the database's own error. */
 export async function writeRecords(db: Kysely<Schema>, records: readonly PendingRecord[]): Promise<void> {
-  const running = records.filter(({ request }) => request.result === 'running').map(({ request }) => request);
-  const ended = records.filter(({ request }) => request.result !== 'running').map(({ request }) => request);
   const attempts = records.flatMap((record) => record.attempts);
   await db.transaction().execute(async (transaction) => {
-    if (running.length > 0) await insertRunning(transaction, running);
-    if (ended.length > 0) await upsertEnded(transaction, ended);
+    for (const { request } of records) {
+      const { query, columns } = statementFor(db, request);
+      await transaction.executeQuery({ ...query, parameters: columns.map((column) => request[column]) });
+    }
     if (attempts.length > 0) {
       const insert = transaction.insertInto('attempts').values(attempts);
       await insert.onConflict((conflict) => conflict.columns(['request_id', 'n']).doNothing()).execute();
@@ -29,22 +31,38 @@ export function isRefusedRow(error: unknown): boolean {
   return code === undefined || /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(code);
 }
 
-async function insertRunning(db: Kysely<Schema>, rows: readonly PendingRecord['request'][]): Promise<void> {
-  const insert = db.insertInto('requests').values(rows);
-  await insert.onConflict((conflict) => conflict.column('request_id').doNothing()).execute();
+/** One row. What began is put in where nothing is known of it yet, what ended takes its place. */
+type Statement = { readonly query: CompiledQuery; readonly columns: readonly (keyof Row)[] };
+
+/** To build a statement takes longer than to run it, so it is built once for each database and kind of row. */
+const statementsOf = oncePer((_db: Kysely<Schema>) => new Map<string, Statement>());
+
+function statementFor(db: Kysely<Schema>, row: Row): Statement {
+  const columns = Object.keys(row) as (keyof Row)[];
+  const name = `${row.result === 'running' ? 'began' : 'ended'} ${columns.join()}`;
+  const known = statementsOf(db).get(name);
+  if (known !== undefined) return known;
+  const query = row.result === 'running' ? insertRunning(db, row) : upsertEnded(db, row, columns);
+  const made = { query: query.compile(), columns };
+  statementsOf(db).set(name, made);
+  return made;
 }
 
-async function upsertEnded(db: Kysely<Schema>, rows: readonly PendingRecord['request'][]): Promise<void> {
-  const columns = Object.keys(rows[0] ?? {}).filter((column) => column !== 'request_id');
-  await db
+function insertRunning(db: Kysely<Schema>, row: Row) {
+  const insert = db.insertInto('requests').values(row);
+  return insert.onConflict((conflict) => conflict.column('request_id').doNothing());
+}
+
+function upsertEnded(db: Kysely<Schema>, row: Row, columns: readonly (keyof Row)[]) {
+  const changed = columns.filter((column) => column !== 'request_id');
+  return db
     .insertInto('requests')
-    .values(rows)
+    .values(row)
     .onConflict((conflict) =>
       conflict
         .column('request_id')
         .doUpdateSet(({ ref }) =>
-          Object.fromEntries(columns.map((column) => [column, ref(`excluded.${column}` as ExcludedColumn)])),
+          Object.fromEntries(changed.map((column) => [column, ref(`excluded.${column}` as ExcludedColumn)])),
         ),
-    )
-    .execute();
+    );
 }

@@ -14,19 +14,32 @@ type Locked = {
   readonly hasInstallScript?: boolean;
 };
 
-describe('the lockfile', () => {
-  const packages = (JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> }).packages;
-  const names = Object.keys(packages);
+type Packages = Readonly<Record<string, Locked>>;
+const packagesOf = (path: string) => (JSON.parse(read(path)) as { packages: Packages }).packages;
 
-  // A registry that had no package for some platform leaves a hole, and `npm ci` refuses the whole file.
-  it('holds every package that another one names, those for other platforms too', () => {
-    const missing = Object.entries(packages).flatMap(([from, { dependencies, optionalDependencies }]) =>
-      Object.keys({ ...dependencies, ...optionalDependencies })
-        .filter((name) => !names.some((path) => path.endsWith(`node_modules/${name}`)))
-        .map((name) => `${from} → ${name}`),
-    );
-    assert.deepEqual(missing, []);
+for (const path of ['package-lock.json', 'grafana/pictures/package-lock.json']) {
+  describe(path, () => {
+    const packages = packagesOf(path);
+    const names = Object.keys(packages);
+
+    // A registry that had no package for some platform leaves a hole, and `npm ci` refuses the whole file.
+    it('holds every package that another one names, those for other platforms too', () => {
+      const missing = Object.entries(packages).flatMap(([from, { dependencies, optionalDependencies }]) =>
+        Object.keys({ ...dependencies, ...optionalDependencies })
+          .filter((name) => !names.some((path) => path.endsWith(`node_modules/${name}`)))
+          .map((name) => `${from} → ${name}`),
+      );
+      assert.deepEqual(missing, []);
+    });
+
+    it('names no host to load from, so that everyone uses the registry they have', () => {
+      assert.ok(!read(path).includes('"resolved"'));
+    });
   });
+}
+
+describe('package-lock.json', () => {
+  const packages = packagesOf('package-lock.json');
 
   it('has an install script in no package that package.json does not list', () => {
     const { allowScripts } = JSON.parse(read('package.json')) as { allowScripts: Record<string, boolean> };
@@ -38,10 +51,6 @@ describe('the lockfile', () => {
       scripted.filter((name) => !listed.includes(name)),
       [],
     );
-  });
-
-  it('names no host to load from, so that everyone uses the registry they have', () => {
-    assert.ok(!read('package-lock.json').includes('"resolved"'));
   });
 });
 
@@ -55,6 +64,8 @@ const SHOWN_BY: Readonly<Record<string, readonly [file: string, words: string]>>
   'npm run bench:overhead': ['test/bench/overhead.test.ts', "'../../bench/overhead.ts'"],
   'npm run bench:routing': ['test/bench/routing.test.ts', "'bench', 'routing.ts'"],
   'npm run bench:sessions': ['test/bench/sessions.test.ts', "'../../bench/sessions.ts'"],
+  'npm run bench:metrics': ['test/bench/metrics.test.ts', "'../../bench/metrics.ts'"],
+  'npm run bench:statusline': ['test/bench/statusline.test.ts', "'../../bench/statusline.ts'"],
   'npm run bench:store': ['test/bench/store.test.ts', "'../../bench/store.ts'"],
   'anyclaude start': ['test/cli/lifecycle.test.ts', "'start'"],
   'anyclaude start --foreground': ['test/cli/stop.test.ts', "'--foreground'"],

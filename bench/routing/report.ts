@@ -136,14 +136,24 @@ function verdict(rows: readonly RowResult[]): string {
         `${best.name} ${fixed(best.bill)}`,
         `${over > 0 ? '+' : ''}${fixed(over, 1)}`,
         fixed(regretPercent, 1),
+        sharesOf(policies.auto.tally),
+        sharesOf(policies.hindsight.tally),
         over <= 100 * TOLERATED ? '' : 'NO',
       ],
     };
   });
-  const heading = ['row', 'catch-up', 'failures', 'auto', 'best plain', 'over %', 'regret %', ''];
+  const heading = [
+    ...['row', 'catch-up', 'failures', 'auto', 'best plain', 'over %', 'regret %'],
+    ...['calls on A/E %', 'hindsight', ''],
+  ];
   const good = lines.filter(({ isGood }) => isGood).length;
   const table = columns([heading, ...lines.map(({ cells }) => cells)]);
   return `auto within 2 % of the best plain policy or better in ${good} of ${rows.length} rows\n${table}`;
+}
+
+function sharesOf({ calls, callsOnA }: Tally): string {
+  const onA = (100 * callsOnA) / calls;
+  return `${fixed(onA, 1)}/${fixed(100 - onA, 1)}`;
 }
 
 function columns(lines: readonly (readonly string[])[]): string {

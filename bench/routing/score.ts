@@ -16,6 +16,7 @@ export type PolicyFigures = {
 
 export type Tally = {
   calls: number;
+  callsOnA: number;
   prefillS: number;
   redoS: number;
   preferenceS: number;
@@ -31,6 +32,7 @@ export type Tally = {
 export function emptyTally(): Tally {
   return {
     calls: 0,
+    callsOnA: 0,
     prefillS: 0,
     redoS: 0,
     preferenceS: 0,
@@ -55,6 +57,7 @@ export type Scored = {
 
 export function score(tally: Tally, { step, side, before, served, afterFailure }: Scored): void {
   tally.calls += 1;
+  if (side === 'A') tally.callsOnA += 1;
   tally.prefillS += served.bill.prefillS;
   tally.redoS += served.bill.redoS;
   tally.preferenceS += served.bill.preferenceS;

@@ -60,7 +60,12 @@ export function costTable({ backend, costs }) {
         'tbody',
         {},
         ...PARTS.map(([key, name]) => row(name, ({ parts }) => s(parts[key]))),
-        row('in all', ({ seconds: all, sigma }) => `${s(all)} ± ${s(sigma)}`, 'total'),
+        // Before a backend has been measured, the doubt is larger than the figure.
+        row(
+          'in all',
+          ({ seconds: all, sigma }) => (sigma > all ? `${s(all)}, a guess` : `${s(all)} ± ${s(sigma)}`),
+          'total',
+        ),
         row('first token after', ({ ttftSeconds }) => s(ttftSeconds)),
         row('believed warm', ({ matchedTokens, warm }) =>
           matchedTokens === 0

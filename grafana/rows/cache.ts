@@ -1,10 +1,13 @@
 // What the prompt caches did, and from where that is known.
 
-import { series } from '../panel.ts';
+import { backendsByEvidence, resultsByEvidence } from '../colors.ts';
+import { series } from '../over-time.ts';
 import { hitRatio, increase, perMinute, quantile, sumBy } from '../promql.ts';
 
+const UNCACHED = { name: 'uncached_prompt_tokens' };
+
 export function cache() {
-  return [...found(), ...worth()];
+  return [...found(), ...worth(), inPauses()];
 }
 
 function found() {
@@ -26,9 +29,9 @@ function found() {
           'read: from the cache; write: computed and kept by the Claude API; none: computed; unknown: the backend did not tell.',
         unit: 'short',
         span: 8,
-        queries: [{ expr: perMinute('cache', 'input_tokens_total'), legend: '{{cache}}' }],
+        queries: [{ expr: `${perMinute('cache', 'input_tokens_total')} > 0`, legend: '{{cache}}' }],
       },
-      { draw: 'stacked-bars' },
+      { draw: 'stacked-bars', nothing: 'No prompt came' },
     ),
     series(
       {
@@ -44,26 +47,32 @@ function found() {
           },
         ],
       },
-      { draw: 'stacked-bars', nothing: 'No backend was asked' },
+      { draw: 'stacked-bars', colors: resultsByEvidence(), nothing: 'No backend was asked' },
     ),
-    series({
-      title: 'Prompt that had to be computed',
-      description:
-        'Prompt tokens of a request that did not come out of the cache. This is what one waits for.',
-      unit: 'short',
-      span: 8,
-      queries: [
-        { expr: quantile(0.5, 'backend', { name: 'uncached_prompt_tokens' }), legend: '{{backend}} median' },
-        { expr: quantile(0.95, 'backend', { name: 'uncached_prompt_tokens' }), legend: '{{backend}} 95 %' },
-      ],
-    }),
-    series({
-      title: 'Generated tokens a minute',
-      description: 'Output tokens, those of tool calls and of thinking among them.',
-      unit: 'short',
-      span: 8,
-      queries: [{ expr: perMinute('backend', 'output_tokens_total'), legend: '{{backend}}' }],
-    }),
+    series(
+      {
+        title: 'Prompt that had to be computed',
+        description:
+          'Prompt tokens of a request that did not come out of the cache. This is what one waits for.',
+        unit: 'short',
+        span: 8,
+        queries: [
+          { expr: quantile(0.5, 'backend', UNCACHED), legend: '{{backend}} median' },
+          { expr: quantile(0.95, 'backend', UNCACHED), legend: '{{backend}} 95 %' },
+        ],
+      },
+      { scale: 'log' },
+    ),
+    series(
+      {
+        title: 'Generated tokens a minute',
+        description: 'Output tokens, those of tool calls and of thinking among them.',
+        unit: 'short',
+        span: 8,
+        queries: [{ expr: `${perMinute('backend', 'output_tokens_total')} > 0`, legend: '{{backend}}' }],
+      },
+      { draw: 'stacked-bars', nothing: 'Nothing was generated' },
+    ),
   ];
 }
 
@@ -83,13 +92,13 @@ function worth() {
           },
         ],
       },
-      { draw: 'stacked-bars', nothing: 'Nothing was saved' },
+      { draw: 'stacked-bars', colors: backendsByEvidence(), nothing: 'Nothing was saved' },
     ),
     series(
       {
         title: 'Cache breaks, by cause',
         description:
-          'Prompts that did not go on from the one before, or whose server had lost it. `anyclaude explain` names what changed.',
+          'Prompts a bar that did not go on from the one before, or whose server had lost it. `anyclaude explain` names what changed.',
         unit: 'short',
         span: 8,
         queries: [
@@ -99,7 +108,7 @@ function worth() {
           },
         ],
       },
-      { draw: 'stacked-bars', nothing: 'Nothing broke' },
+      { draw: 'stacked-bars', decimals: 0, nothing: 'Nothing broke' },
     ),
     series(
       {
@@ -117,4 +126,26 @@ function worth() {
       { draw: 'stacked-bars', nothing: 'No break cost anything' },
     ),
   ];
+}
+
+/** What was prefilled while nobody waited. */
+function inPauses() {
+  return series(
+    {
+      title: 'Prefilled in pauses',
+      description:
+        'Prompt tokens a minute that a backend computed while nobody waited, by what came of them: the next request found them, or nobody did. It is known once that request has come.',
+      unit: 'short',
+      span: 8,
+      queries: [
+        { expr: perMinute('', 'warmup_used_tokens_total'), legend: 'used' },
+        { expr: perMinute('', 'warmup_wasted_tokens_total'), legend: 'wasted' },
+      ],
+    },
+    {
+      draw: 'stacked-bars',
+      colors: { used: 'green', wasted: 'orange' },
+      least: 1_000,
+    },
+  );
 }

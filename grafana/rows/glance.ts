@@ -1,6 +1,7 @@
 // The six figures a person looks for first.
 
-import { figure } from '../panel.ts';
+import { figure } from '../at-once.ts';
+import { UP_OR_DOWN } from '../panel.ts';
 import { hitRatio, metric, perMinute, quantile, rate, ratio, sumBy } from '../promql.ts';
 
 const TTFT = 'time_to_first_token_seconds';
@@ -14,11 +15,11 @@ export function glance() {
   return [
     figure(
       {
-        title: 'Prompt tokens from the cache',
+        title: 'Cached prompt',
         description:
           'Of the prompt tokens of the last hour whose fate is known, the share that a backend read from its cache instead of computing it.',
         unit: 'percentunit',
-        span: 4,
+        span: 3,
         queries: [{ expr: hitRatio(''), legend: 'from the cache' }],
       },
       {
@@ -50,14 +51,19 @@ export function glance() {
         { expr: quantile(0.95, '', COLD), legend: '95 %' },
       ],
     }),
-    figure({
-      title: 'Requests a minute',
-      description:
-        'By route, averaged over the last hour. passthrough went to the Claude API; daemon was answered or refused here.',
-      unit: 'cpm',
-      span: 4,
-      queries: [{ expr: perMinute('route', 'requests_total'), legend: '{{route}}' }],
-    }),
+    figure(
+      {
+        title: 'Requests a minute',
+        description:
+          'By route, averaged over the last hour. passthrough went to the Claude API; what the daemon answered itself is left out.',
+        unit: 'short',
+        span: 5,
+        queries: [
+          { expr: `${perMinute('route', 'requests_total', 'route!="daemon"')} > 0`, legend: '{{route}}' },
+        ],
+      },
+      { decimals: 1 },
+    ),
     figure({
       title: 'Failed and cancelled',
       description:
@@ -77,7 +83,7 @@ export function glance() {
         span: 4,
         queries: [{ expr: `max by (backend) (${metric('backend_up')})`, legend: '{{backend}}' }],
       },
-      { mapping: { '1': { text: 'up', color: 'green' }, '0': { text: 'down', color: 'red' } } },
+      { mapping: UP_OR_DOWN },
     ),
   ];
 }

@@ -1,17 +1,23 @@
 // What one waits for: the first token, warm and cold, and what comes after it.
 
-import { heat, series } from '../panel.ts';
-import { increase, quantile, sumBy } from '../promql.ts';
+import { heat, series } from '../over-time.ts';
+import { increase, quantile, rate, ratio, sumBy } from '../promql.ts';
 
 const TTFT = 'time_to_first_token_seconds';
+/** What the daemon answers itself takes milliseconds, and would press the rest together. */
+const ANSWER = { name: 'request_duration_seconds', matchers: 'route!="daemon"' };
 
 export function latency() {
+  return [...firstToken(), ...rest(), ...predicted()];
+}
+
+function firstToken() {
   return [
     series(
       {
         title: 'First token by cache result, median',
         description:
-          'hit: at least half of the prompt was cached; miss: under a twentieth; unknown: the backend does not tell. Dots are single requests, with their id.',
+          'hit: at least half of the prompt was cached; miss: under a twentieth; unknown: the backend does not tell. Dots are single requests: a click on one leads to its explanation.',
         unit: 's',
         span: 12,
         queries: [{ expr: quantile(0.5, 'cache', { name: TTFT }), legend: '{{cache}}', exemplars: 'shown' }],
@@ -38,19 +44,24 @@ export function latency() {
     series(
       {
         title: 'Whole answer by route',
-        description: 'From arrival to the last byte, of requests that were answered whole.',
+        description: 'From arrival to the last byte, of requests that a backend answered whole.',
         unit: 's',
         span: 12,
         queries: [
           {
-            expr: quantile(0.5, 'route', { name: 'request_duration_seconds' }),
+            expr: quantile(0.5, 'route', ANSWER),
             legend: '{{route}} median',
           },
-          { expr: quantile(0.95, 'route', { name: 'request_duration_seconds' }), legend: '{{route}} 95 %' },
+          { expr: quantile(0.95, 'route', ANSWER), legend: '{{route}} 95 %' },
         ],
       },
       { scale: 'log' },
     ),
+  ];
+}
+
+function rest() {
+  return [
     series({
       title: 'Time per token',
       description: 'Median of the mean time between output tokens, of answers in text.',
@@ -74,5 +85,47 @@ export function latency() {
       span: 8,
       queries: [{ expr: quantile(0.99, '', { name: 'overhead_seconds' }), legend: '99 %' }],
     }),
+  ];
+}
+
+/** What the router goes by: it sends a request where it expects the shorter wait. */
+function predicted() {
+  const mean = (sum: string) =>
+    ratio(sumBy('backend', rate(sum)), sumBy('backend', rate('ttft_prediction_ratio_count')));
+  const below = (le: string) => sumBy('backend', rate('ttft_prediction_ratio_bucket', `le="${le}"`));
+  return [
+    series(
+      {
+        title: 'First token: predicted and actual',
+        description:
+          'Means of the same requests. Where the lines part, the router goes by a wrong picture of that backend.',
+        unit: 's',
+        span: 12,
+        queries: [
+          { expr: mean('ttft_predicted_actual_seconds_total'), legend: '{{backend}}' },
+          { expr: mean('ttft_predicted_seconds_total'), legend: '{{backend}} predicted' },
+        ],
+      },
+      { scale: 'log' },
+    ),
+    series(
+      {
+        title: 'Predictions that came true',
+        description:
+          'Share of the predicted first tokens that came within a quarter of what was predicted: between 0.8 and 1.25 times.',
+        unit: 'percentunit',
+        span: 12,
+        queries: [
+          {
+            expr: ratio(
+              `(${below('1.25')} - ${below('0.8')})`,
+              sumBy('backend', rate('ttft_prediction_ratio_count')),
+            ),
+            legend: '{{backend}}',
+          },
+        ],
+      },
+      { max: 1 },
+    ),
   ];
 }

@@ -1,6 +1,8 @@
 // Where requests went, and why.
 
-import { list, series } from '../panel.ts';
+import { list } from '../at-once.ts';
+import { REASONS } from '../colors.ts';
+import { series } from '../over-time.ts';
 import { increase, perMinute, rate, ratio, sumBy } from '../promql.ts';
 
 export function routing() {
@@ -11,9 +13,9 @@ export function routing() {
         description: 'What the requests were taken for. passthrough went to the Claude API unread.',
         unit: 'cpm',
         span: 8,
-        queries: [{ expr: perMinute('route', 'requests_total'), legend: '{{route}}' }],
+        queries: [{ expr: `${perMinute('route', 'requests_total')} > 0`, legend: '{{route}}' }],
       },
-      { draw: 'stacked-bars' },
+      { draw: 'stacked-bars', nothing: 'No request came' },
     ),
     series(
       {
@@ -24,7 +26,7 @@ export function routing() {
         span: 8,
         queries: [{ expr: `${perMinute('reason', 'decisions_total')} > 0`, legend: '{{reason}}' }],
       },
-      { draw: 'stacked-bars', nothing: 'No request was routed' },
+      { draw: 'stacked-bars', colors: REASONS, nothing: 'No request was routed' },
     ),
     list(
       {
@@ -61,27 +63,29 @@ export function routing() {
       {
         title: 'Went on to another backend',
         description:
-          'Requests that their first backend could not answer, before anything was shown to the client.',
-        unit: 'cpm',
+          'Requests a bar that their first backend could not answer, before anything was shown to the client.',
+        unit: 'short',
         span: 8,
-        queries: [{ expr: `${perMinute('from, to', 'fallbacks_total')} > 0`, legend: '{{from}} → {{to}}' }],
+        queries: [
+          { expr: `${sumBy('from, to', increase('fallbacks_total'))} > 0`, legend: '{{from}} → {{to}}' },
+        ],
       },
-      { draw: 'stacked-bars', nothing: 'Every first choice answered' },
+      { draw: 'stacked-bars', decimals: 0, nothing: 'Every first choice answered' },
     ),
     series(
       {
-        title: 'Answers of the backends by HTTP status',
-        description: 'One count an attempt. none: no answer came, or it broke off.',
-        unit: 'cpm',
+        title: 'Failed attempts, by HTTP status',
+        description: 'Attempts a bar that did not become an answer. none: nothing came, or it broke off.',
+        unit: 'short',
         span: 8,
         queries: [
           {
-            expr: `${perMinute('backend, code', 'upstream_responses_total')} > 0`,
+            expr: `${sumBy('backend, code', increase('upstream_responses_total', 'code!="200"'))} > 0`,
             legend: '{{backend}} {{code}}',
           },
         ],
       },
-      { draw: 'stacked-bars', nothing: 'No backend was asked' },
+      { draw: 'stacked-bars', decimals: 0, nothing: 'No attempt failed' },
     ),
   ];
 }

@@ -1,9 +1,12 @@
 // Whether the models' tool calls can be used.
 
-import { series } from '../panel.ts';
+import { series } from '../over-time.ts';
 import { perMinute, rate, ratio, sumBy } from '../promql.ts';
 
+const INVALID = { 'mlx-lm invalid': 'red', 'lmstudio invalid': 'dark-red', 'claude invalid': 'light-red' };
+
 export function tools() {
+  const calls = (result: string) => `${perMinute('backend', 'tool_calls_total', `result="${result}"`)} > 0`;
   return [
     series(
       {
@@ -13,19 +16,17 @@ export function tools() {
         unit: 'cpm',
         span: 12,
         queries: [
-          {
-            expr: `${perMinute('backend, result', 'tool_calls_total')} > 0`,
-            legend: '{{backend}} {{result}}',
-          },
+          { expr: calls('valid'), legend: '{{backend}}' },
+          { expr: calls('invalid'), legend: '{{backend}} invalid' },
         ],
       },
-      { draw: 'stacked-bars', nothing: 'No tool was called' },
+      { draw: 'stacked-bars', colors: INVALID, nothing: 'No tool was called' },
     ),
     series(
       {
         title: 'Invalid tool calls',
         description:
-          'Share of the tool calls of a backend that came out broken. Over 5 % the model is not up to it.',
+          'Share of the tool calls of a backend that came out broken. Above the dashed line, 5 %, the model is not up to it.',
         unit: 'percentunit',
         span: 12,
         queries: [
@@ -38,7 +39,7 @@ export function tools() {
           },
         ],
       },
-      { max: 1 },
+      { limit: 0.05, least: 0.1 },
     ),
   ];
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { type TestContext, test } from 'node:test';
 import { createHttp, type Http, readText } from '../../backend/http.ts';
 import { type FakeChat, type Manner, startFakeChat } from '../fake/chat.ts';
@@ -93,6 +94,32 @@ test('of a long body only the beginning is read, and the rest is not waited for'
   assert.equal(await readText(body, 10), 'é'.repeat(5));
   assert.equal(await (await fake.post(0)).ended, 'client-left');
 });
+
+test('ten minutes without a byte, before the headers and after them, end nothing: silence is judged elsewhere', async (t) => {
+  const { fake, http } = await stage(t, 'mlx');
+  const [queued, prefilled] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  fake.next({
+    before: queued.promise,
+    parts: [': keepalive 1/9\n\n', { until: prefilled.promise }, 'at last'],
+  });
+  const sending = http.send(POST, never());
+  await fake.post(0);
+  await tenMinutes();
+  queued.resolve();
+  const { body } = await sending;
+  const reading = readText(body);
+  await tenMinutes();
+  prefilled.resolve();
+  assert.match(await reading, /at last$/);
+});
+
+/** On undici's own clock, which its deadlines are kept by. */
+async function tenMinutes(): Promise<void> {
+  const clock = createRequire(import.meta.url)('undici/lib/util/timers.js') as { tick(ms: number): void };
+  clock.tick(1000);
+  clock.tick(600_000);
+  await settled();
+}
 
 /** A connection counts as free in a later turn of the event loop than its last byte. */
 function settled(): Promise<void> {

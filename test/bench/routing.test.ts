@@ -90,6 +90,16 @@ describe('the command', () => {
     }
   });
 
+  test('says the same of the same file, however its work is shared out, but for what it took', () => {
+    const path = join(folder, 'twice.jsonl');
+    writeFileSync(
+      path,
+      Array.from({ length: 10 }, (_, session) => JSON.stringify(workday(session))).join('\n'),
+    );
+    const [once, again] = [run(path, '--json'), run(path, '--json')].map(({ stdout }) => JSON.parse(stdout));
+    assert.deepEqual({ ...once, classifyMsP99: 0 }, { ...again, classifyMsP99: 0 });
+  });
+
   test('prints the parts of every bill as tables', () => {
     const path = join(folder, 'day.jsonl');
     writeFileSync(path, JSON.stringify(workday(1)));
@@ -99,6 +109,7 @@ describe('the command', () => {
       /AnoCache, with catch-up in pauses, 30 % of edits fail on A\npolicy +bill +prefill +redo +preference/,
     );
     assert.match(stdout, /auto within 2 % of the best plain policy or better in \d+ of 30 rows/);
+    assert.match(stdout, /calls on A\/E % +hindsight\nequal +no .* \d+\.\d\/\d+\.\d +\d+\.\d\/\d+\.\d/);
   });
 
   test('says what is missing where there is nothing to measure', () => {

@@ -16,7 +16,6 @@ const stays: Cost = {
     parts,
     ttftSeconds: 1.2,
     sigma: 0.2,
-    preferenceSigma: 0,
     matchedTokens: 17_000,
     warm: 0.97,
   },
@@ -58,12 +57,14 @@ async function recorded(t: TestContext, outcomes: readonly Outcome[]): Promise<s
   return path;
 }
 
-async function explain(databasePath: string, asked: string, options: ExplainOptions = {}) {
+const WIDE = { columns: 200, colour: false, unicode: true };
+
+async function explain(databasePath: string, asked: string, options: ExplainOptions = {}, screen = WIDE) {
   const out: string[] = [];
   const err: string[] = [];
   const stdout = { write: (text: string) => out.push(text) };
   const stderr = { write: (text: string) => err.push(text) };
-  const exitCode = await runExplain(asked, options, { stdout, stderr, nowMs: NOW_MS, databasePath });
+  const exitCode = await runExplain(asked, options, { stdout, stderr, screen, nowMs: NOW_MS, databasePath });
   return { exitCode, stdout: out.join(''), stderr: err.join('') };
 }
 
@@ -76,8 +77,8 @@ test('one screen says what was expected, chosen and seen', async (t) => {
     'Task: analysis (81 %), because of question-words',
     'Signals (+ speaks for an edit): rule question-words -1.25, context: just edited +0.50',
     'Chosen: lmstudio (stay-warm). Analysis goes to mlx-lm by task, but lmstudio costs 5.7 s, mlx-lm 41.0 s.',
-    '* lmstudio 5.7 0.0 0.0 1.2 4.0 0.0 0.5 0.0 1.20 17000 (97 % sure)',
-    ' mlx-lm 41.0 0.0 0.0 30.0 4.0 0.0 0.5 6.5 30.00 none',
+    '* lmstudio 5.7 1.2 4.0 0.5 0.0 1.20 17000 (97 % sure)',
+    ' mlx-lm 41.0 30.0 4.0 0.5 6.5 30.00 none',
     'First token: expected 1.20 s, came after 1.00 s (expected 20 % more)',
     'Prompt: 18000 tokens, 17000 of them cached (inferred)',
   ]) {
@@ -112,12 +113,25 @@ test('a cache break is told with its cost, and what the cache saved with its bou
   assert.deepEqual([nothing.cacheBreak, nothing.saved, nothing.coldLoad], [null, null, null]);
 });
 
+test('the screen fits its terminal, and no message of a server moves the cursor', async (t) => {
+  const message = 'gone \u001b[2J\u0007 – away';
+  const attempts = [{ backend: 'mlx-lm', fault: 'reset', phase: 'queued', message, durationMs: 1 }] as const;
+  const path = await recorded(t, [outcome('r-1', { ...WARM, attempts, message })]);
+  for (const columns of [40, 60, 80]) {
+    const { stdout } = await explain(path, 'r-1', {}, { columns, colour: false, unicode: false });
+    assert.match(stdout, /^[\x20-\x7e\n]+$/);
+    const widest = Math.max(...stdout.split('\n').map(({ length }) => length));
+    assert.ok(widest <= columns, `${widest} of ${columns} columns:\n${stdout}`);
+    assert.match(stdout, /lmstudio +5\.7/);
+  }
+});
+
 test('the newest request is -1, the one before it -2, and a missing one is said to be missing', async (t) => {
   const path = await recorded(t, [outcome('r-1'), outcome('r-2')]);
-  assert.match((await explain(path, '-1')).stdout, /^r-2 /);
-  assert.match((await explain(path, '-2')).stdout, /^r-1 /);
+  assert.match((await explain(path, '-1')).stdout, /^r-2\n/);
+  assert.match((await explain(path, '-2')).stdout, /^r-1\n/);
   const swapped = await recorded(t, [outcome('later', { startedAtMs: NOW_MS + 1 }), outcome('earlier')]);
-  assert.match((await explain(swapped, '-1')).stdout, /^later /);
+  assert.match((await explain(swapped, '-1')).stdout, /^later\n/);
   const missing = await explain(path, '-3');
   assert.deepEqual([missing.exitCode, missing.stdout], [1, '']);
   assert.match(missing.stderr, /No request "-3" has been recorded/);
@@ -125,12 +139,13 @@ test('the newest request is -1, the one before it -2, and a missing one is said 
 
 test('what nobody told is a dash on the screen and null in JSON', async (t) => {
   const silent = outcome('r-1', { cache: { evidence: 'none' } });
-  const { ttftMs: _t, outputTokens: _o, classification: _c, decision: _d, ...rest } = silent;
+  const { ttftMs: _t, firstTokenMs: _f, outputTokens: _o, ...told } = silent;
+  const { classification: _c, decision: _d, ...rest } = told;
   const path = await recorded(t, [rest]);
   const { stdout } = await explain(path, 'r-1');
   assert.match(
     stdout,
-    /First token: expected -, came after -\nPrompt: - tokens, cached unknown; answer: - tokens/,
+    /First token: expected –, came after –\nPrompt: – tokens, cached unknown; answer: – tokens/,
   );
   const json = JSON.parse((await explain(path, 'r-1', { json: true })).stdout);
   assert.equal(json.schema, 1);

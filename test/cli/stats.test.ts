@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type Screen, screenOf } from '../../cli/screen.ts';
+import { penOf, type Screen, screenOf, wrapped } from '../../cli/screen.ts';
+import { shownSpan, shownTokens } from '../../cli/shown.ts';
 import { runStats, type StatsOptions } from '../../cli/stats.ts';
 import { renderStats } from '../../cli/stats-screen.ts';
 import { csvCell } from '../../cli/stats-table.ts';
@@ -335,7 +336,7 @@ test('the screen shows how each task fared on each backend', async (t) => {
     /^analysis +mlx-lm +12 +92 +45 +29 +5\.00\/13\.5\* +0\.60\/0\.78\* +12\.0\/13\.8\* +49\.5 +1100$/;
   assert.match(lineWith('analysis', screen), mlx);
   assert.match(lineWith('edit', screen), /^edit +lmstudio +4 +100 +– +– +0\.20\/0\.20\* +– +– +39\.0 +120$/);
-  assert.match(screen, /4600 of 16\.0k from the cache; 3 requests without a cache report/);
+  assert.match(screen, /16\.0k, 4600 of them \(29%\) from the cache; 3 requests without a cache report/);
   assert.match(screen, /\* fewer than 20 values/);
   assert.match(screen, /– not known/);
 });
@@ -419,4 +420,16 @@ test('requests that never reached a backend leave a screen without a table', asy
   const screen = drawn(await statsReport(store.db, RANGE, 'route'), WIDE);
   assert.match(screen, /1 answered by the daemon itself/);
   assert.match(screen, /No request has gone to a backend/);
+});
+
+test('a figure is not torn from its unit, and large ones stay short', () => {
+  const pen = penOf({ columns: 80, colour: false, unicode: true });
+  const spans = [59_000, 190_000, 7_500_000, 484_200_000].map((ms) => shownSpan(ms, pen));
+  assert.deepEqual(spans, ['59.0 s', '3 min 10 s', '2 h 5 min', '5 d 14 h']);
+  const tokens = [999, 31_240, 1_400_000, 23_999_000_000].map((count) => shownTokens(count, pen));
+  assert.deepEqual(tokens, ['999', '31.2k', '1.4M', '24.00G']);
+  assert.deepEqual(wrapped('between 96 h 50 min and 172 h 10 min', 26, pen), [
+    'between 96 h 50 min and',
+    '172 h 10 min',
+  ]);
 });

@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { openDatabase } from '../../store/database.ts';
+import { readSessionLine } from '../../store/session-line.ts';
 import { OTHER_SESSION_ID, SESSION_ID, writeCodingSessions } from '../store/coding-session.ts';
 import { NOW_MS } from '../store/sample.ts';
 import { ended, newPlace, type Place, spawnAnyclaude } from './anyclaude.ts';
@@ -66,6 +67,16 @@ describe('statusline', () => {
   it('marks what was inferred, and what nobody told', async () => {
     const { stdout } = await statusline(await recordedPlace(), sent(SESSION_ID));
     assert.match(stdout, /^analysis → mlx-lm · hit ~50% · ttft – · \d+ tok\/s\n$/);
+  });
+
+  it('is read alike by the SQLite of an older Node, which leaves that to the addon', async () => {
+    const { home } = await recordedPlace();
+    for (const session of [SESSION_ID, OTHER_SESSION_ID, 'elsewhere']) {
+      const [byNode, byAddon] = await Promise.all(
+        ['3.51.3', '3.50.4'].map((sqlite) => readSessionLine(join(home, 'anyclaude.db'), session, sqlite)),
+      );
+      assert.deepEqual(byNode, byAddon);
+    }
   });
 
   it('is plain ASCII where the locale is, and no wider than COLUMNS', async () => {

@@ -237,11 +237,9 @@ function breaksOf(rows: readonly RequestsTable[]): readonly Found[] {
 async function explained(home: string, asked: string): Promise<string> {
   let screen = '';
   const stdout = { write: (text: string) => (screen += text) };
-  await runExplain(
-    asked,
-    {},
-    { stdout, stderr: stdout, nowMs: Date.now(), databasePath: databasePath(home) },
-  );
+  const wide = { columns: 200, colour: false, unicode: true };
+  const io = { stdout, stderr: stdout, screen: wide, nowMs: Date.now(), databasePath: databasePath(home) };
+  await runExplain(asked, {}, io);
   return screen;
 }
 

@@ -5,8 +5,10 @@ import {
   ask,
   breaksAfter,
   calls,
+  closing,
   type Harness,
   hangs,
+  opening,
   post,
   refuses,
   SESSION,
@@ -210,6 +212,29 @@ test('a silent backend is bridged by headers, message_start and pings, and may s
     'the headers name the backend of that moment',
   );
   assert.equal((await h.outcome()).answeredBy, 'lmstudio');
+});
+
+test('pings go on in mid-answer, while a server writes a tool call and sends nothing of it', async () => {
+  await h.close();
+  h = await startHarness({ pingEveryMs: 1000 });
+  const written = Promise.withResolvers<void>();
+  h.mlx.scripts = [
+    async function* () {
+      yield* opening();
+      yield { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } };
+      yield { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'I write it.' } };
+      yield { type: 'content_block_stop', index: 0 };
+      await written.promise;
+      yield* closing('end_turn', {});
+    },
+  ];
+  const reply = await post(h.url, ask('What is this?'));
+  let heard = '';
+  for await (const bytes of reply.body ?? []) {
+    heard += new TextDecoder().decode(bytes);
+    if (heard.indexOf('event: ping') > heard.indexOf('I write it.')) written.resolve();
+  }
+  assert.match(heard, /I write it\.[\s\S]*event: ping[\s\S]*event: message_stop/);
 });
 
 function breaksAfterNothing() {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { startLmStudioShim } from './lmstudio.ts';
 import type { Progress } from './once.ts';
 import { type Engine, launch } from './process.ts';
-import { engineCache, ensureEngine, ensureScriptedModel, smolLm2 } from './setup.ts';
+import { engineCache, ensureEngine, ensureScriptedModel, type ScriptedKind, smolLm2 } from './setup.ts';
 
 export { available, type EnginePart } from './host.ts';
 export type { Engine } from './process.ts';
@@ -24,6 +24,10 @@ export type MlxOptions = {
   readonly prefillStepSize?: number;
   /** The model may write `<think>..</think>`, and the server tells it apart as reasoning. */
   readonly thinking?: boolean;
+  /** SmolLM2's, instead of one that is trained on the spot: needs llama.cpp's environment too. */
+  readonly realVocabulary?: boolean;
+  /** A model of recurrent layers too, whose cache can't be cut back: what was kept serves whole or not at all. */
+  readonly hybrid?: boolean;
   readonly port?: number;
   readonly progress?: Progress;
 };
@@ -31,12 +35,12 @@ export type MlxOptions = {
 /** The real mlx_lm.server. Its model says what make_model.py's directives in the prompt tell it to. */
 export async function startMlx(options: MlxOptions = {}): Promise<Engine> {
   const python = await ensureEngine('mlx', options.progress);
-  const model = await ensureScriptedModel(python, options.thinking ? 'thinking' : 'plain');
+  const model = await ensureScriptedModel(python, scriptedKind(options));
   return launch({
     python,
     model,
     port: options.port,
-    env: { ...(await cacheFolders()), ...speeds(options) },
+    env: { ...(await cacheFolders()), ...manners(options) },
     args: (port) => [
       'mlx',
       ...['--model', model, '--trust-remote-code', '--host', '127.0.0.1', '--port', String(port)],
@@ -46,6 +50,11 @@ export async function startMlx(options: MlxOptions = {}): Promise<Engine> {
       }),
     ],
   });
+}
+
+function scriptedKind({ thinking, realVocabulary }: MlxOptions): ScriptedKind {
+  if (realVocabulary) return 'real-vocabulary';
+  return thinking ? 'thinking' : 'plain';
 }
 
 /** What plays a server's part: stopped when it is no longer wanted, and gone with this process. */
@@ -117,10 +126,11 @@ async function cacheFolders(): Promise<Record<string, string>> {
   return { HF_HOME: home, HF_HUB_OFFLINE: '1', TMPDIR: temporary };
 }
 
-function speeds({ prefillTps, decodeTps }: MlxOptions): Record<string, string> {
+function manners({ prefillTps, decodeTps, hybrid }: MlxOptions): Record<string, string> {
   return {
     SCRIPTED_PREFILL_TPS: String(prefillTps ?? 0),
     SCRIPTED_DECODE_TPS: String(decodeTps ?? 0),
+    SCRIPTED_HYBRID: hybrid ? '1' : '0',
   };
 }
 

@@ -1,6 +1,6 @@
 """Write a model folder that the real mlx_lm.server loads in a second, on any CPU, without weights.
 
-    python make_model.py FOLDER [--thinking] [--context TOKENS]
+    python make_model.py FOLDER [--thinking] [--context TOKENS] [--vocabulary GGUF]
 
 The server must run with --trust-remote-code (the folder brings its own model_file). Tokenizer, chat
 template, prompt cache, batching, event stream and tool parsing are then the real server's; only the
@@ -17,7 +17,8 @@ sentence. SCRIPTED_PREFILL_TPS and SCRIPTED_DECODE_TPS in the server's environme
 tokens a second (absent or 0: no delay); only tokens that are not cached cost prefill time.
 
 The tokenizer is trained here on this Python's standard library: about one token for a short English
-word, but not the same in every Python version. Tests never assert exact prompt token counts.
+word, but not the same in every Python version. Tests never assert exact prompt token counts. With
+--vocabulary it is that of the model in the GGUF file, which must split as GPT-2 does, digits apart.
 """
 
 import argparse
@@ -34,7 +35,7 @@ END_OF_TURN = SPECIAL_TOKENS[2]
 HERE = Path(__file__).parent
 
 
-def train_tokenizer(template, thinking):
+def trained_tokenizer(template):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     tokenizer.decoder = decoders.ByteLevel()
@@ -47,6 +48,24 @@ def train_tokenizer(template, thinking):
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def published_tokenizer(gguf):
+    _, published = mx.load(str(gguf), return_metadata=True)
+    ids = {token: at for at, token in enumerate(published["tokenizer.ggml.tokens"])}
+    merges = [tuple(merge.split(" ")) for merge in published["tokenizer.ggml.merges"]]
+    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges))
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, words])
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(SPECIAL_TOKENS)
+    return tokenizer
+
+
+def make_tokenizer(template, thinking, vocabulary):
+    tokenizer = published_tokenizer(vocabulary) if vocabulary else trained_tokenizer(template)
     if thinking:  # the server switches reasoning on when it finds these two in the vocabulary
         marks = ("<think>", "</think>")
         tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in marks])
@@ -66,23 +85,23 @@ def tokenizer_config(template, context):
     }
 
 
-def model_config(vocab_size, context):
+def model_config(tokenizer, context):
     return {
         "model_type": "llama",
         "model_file": "scripted_model.py",
-        "vocab_size": vocab_size,
-        "eos_token_id": SPECIAL_TOKENS.index(END_OF_TURN),
+        "vocab_size": tokenizer.get_vocab_size(),
+        "eos_token_id": tokenizer.token_to_id(END_OF_TURN),
         "max_position_embeddings": context,
     }
 
 
-def make_model(folder, thinking, context):
+def make_model(folder, thinking, context, vocabulary):
     folder.mkdir(parents=True, exist_ok=True)
     template = (HERE / "scripted.jinja").read_text()
-    tokenizer = train_tokenizer(template, thinking)
+    tokenizer = make_tokenizer(template, thinking, vocabulary)
     tokenizer.save(str(folder / "tokenizer.json"))
     write_json(folder / "tokenizer_config.json", tokenizer_config(template, context))
-    write_json(folder / "config.json", model_config(tokenizer.get_vocab_size(), context))
+    write_json(folder / "config.json", model_config(tokenizer, context))
     shutil.copy(HERE / "scripted_model.py", folder)
     mx.save_safetensors(str(folder / "model.safetensors"), {"unused": mx.zeros((1,))}, {"format": "mlx"})
 
@@ -96,5 +115,6 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--thinking", action="store_true")
     parser.add_argument("--context", type=int, default=131072)
+    parser.add_argument("--vocabulary", type=Path)
     chosen = parser.parse_args()
-    make_model(chosen.folder, chosen.thinking, chosen.context)
+    make_model(chosen.folder, chosen.thinking, chosen.context, chosen.vocabulary)

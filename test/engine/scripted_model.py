@@ -88,9 +88,10 @@ class Model(nn.Module):
         return [self]
 
     def make_cache(self):
-        from mlx_lm.models.cache import KVCache
+        from mlx_lm.models.cache import ArraysCache, KVCache
 
-        return [KVCache()]
+        # With a state beside the keys, as recurrent layers have it, no cache can be cut back to an earlier token.
+        return [KVCache(), ArraysCache(1)] if os.environ.get("SCRIPTED_HYBRID") == "1" else [KVCache()]
 
     def pretend_to_compute(self, rows, length):
         """One decode step costs the same for every row of a batch; a prefill does not."""
@@ -103,6 +104,8 @@ class Model(nn.Module):
         rows, length = inputs.shape
         stored = inputs.astype(mx.float32)[:, None, :, None]
         keys, _ = cache[0].update_and_fetch(stored, stored)
+        if len(cache) > 1:
+            cache[1][0] = mx.zeros((rows, 1))
         self.pretend_to_compute(rows, length)
         if length > 1:  # the server samples only from single-token steps
             return mx.zeros((rows, length, self.args.vocab_size))

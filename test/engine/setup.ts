@@ -40,13 +40,20 @@ export async function ensureEngine(part: EnginePart, progress: Progress = () => 
   return join(folder, 'bin', 'python');
 }
 
+/** `real-vocabulary`: SmolLM2's 49,152 tokens instead of the 4,096 that are trained here; needs llama.cpp's parts. */
+export type ScriptedKind = 'plain' | 'thinking' | 'real-vocabulary';
+
 /** A folder with the scripted model (make_model.py describes what it can be told); made in about a second. */
-export async function ensureScriptedModel(python: string, kind: 'plain' | 'thinking'): Promise<string> {
+export async function ensureScriptedModel(python: string, kind: ScriptedKind): Promise<string> {
   const maker = join(here, 'make_model.py');
   const sources = [maker, join(here, 'scripted_model.py'), join(here, 'scripted.jinja')];
   const folder = join(engineCache(), `scripted-${kind}-${await hashOf(sources, python)}`);
-  const options = kind === 'thinking' ? ['--thinking'] : [];
-  const build = (to: string) => runLoud(python, ['-I', maker, to, ...options], () => {});
+  const options = {
+    plain: async () => [],
+    thinking: async () => ['--thinking'],
+    'real-vocabulary': async () => ['--vocabulary', smolLm2(await ensureEngine('llama'))],
+  }[kind];
+  const build = async (to: string) => runLoud(python, ['-I', maker, to, ...(await options())], () => {});
   await makeOnce({ folder, proof: 'model.safetensors', progress: () => {}, build });
   return folder;
 }

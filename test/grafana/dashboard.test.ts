@@ -83,6 +83,20 @@ test('each window of time follows the zoom and the scrape interval', () => {
   }
 });
 
+// Grafana takes a query's own step for the scrape interval: `$__rate_interval` would be four times as long.
+test('no query has a step of its own: an hour would become four', () => {
+  for (const { panel, interval } of TARGETS) assert.equal(interval, undefined, panel);
+});
+
+test('what says «the last hour» is of one hour, whatever the range of time', () => {
+  const atOnce = PANELS.filter(({ targets = [] }) => targets.some(({ instant }) => instant));
+  assert.ok(atOnce.length > 5);
+  for (const { title, interval, maxDataPoints = 0 } of atOnce) {
+    assert.equal(interval, '1h', title);
+    assert.ok(maxDataPoints / 24 > 365, title);
+  }
+});
+
 test('a counter is only ever shown as a rate or an increase', () => {
   for (const { panel, expr } of TARGETS) {
     const counters = expr.match(/\banyclaude_\w+_(total|bucket|sum|count)\b/g) ?? [];

@@ -9,6 +9,8 @@ export type Target = {
   readonly expr: string;
   readonly datasource: DataSource;
   readonly instant?: boolean;
+  readonly exemplar?: boolean;
+  readonly interval?: string;
 };
 
 export type Panel = {
@@ -17,6 +19,8 @@ export type Panel = {
   readonly title: string;
   readonly description?: string;
   readonly datasource?: DataSource;
+  readonly interval?: string;
+  readonly maxDataPoints?: number;
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly fieldConfig?: { readonly defaults: { readonly unit?: string; readonly min?: number } };
   readonly options?: { readonly yAxis?: { readonly unit?: string } };

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { configJsonSchema, loadConfig } from '../../daemon/config.ts';
 import { UID } from '../../grafana/dashboard.ts';
-import { DASHBOARD } from './dashboard.ts';
+import { DASHBOARD, TARGETS } from './dashboard.ts';
 import { promtool, promtoolIsMissing } from './prometheus.ts';
 
 const FOLDER = 'grafana';
@@ -65,6 +65,19 @@ test('the data source has a fixed uid and is where Prometheus listens', () => {
 
 test('Grafana knows how often Prometheus scrapes', () => {
   assert.equal(datasource().jsonData.timeInterval, prometheus().global.scrape_interval);
+});
+
+test('a click on the dot of a request opens its explanation on the page of the daemon', () => {
+  const [link, ...others] = datasource().jsonData.exemplarTraceIdDestinations;
+  assert.deepEqual(others, []);
+  assert.equal(link.name, 'request_id');
+  // Provisioning takes $ for a variable of the environment, and $$ for $.
+  const { origin, hash } = new URL(link.url.replace('$${__value.raw}', 'req_0123456789abcdef'));
+  assert.equal(origin, `http://127.0.0.1:${port}`);
+  const page = readFileSync('daemon/page/explanation.js', 'utf8');
+  const pattern = /^const HASH = \/(.+)\/;$/m.exec(page)?.[1] ?? 'the page has no HASH';
+  assert.equal(new RegExp(pattern).exec(hash)?.[1], 'req_0123456789abcdef');
+  assert.ok(TARGETS.some(({ exemplar }) => exemplar));
 });
 
 test('Prometheus scrapes the port that the daemon listens on unless told otherwise', () => {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
+import { chromiumIsMissing, openChromium } from '../page/chromium.ts';
 import { filledIn, TARGETS } from './dashboard.ts';
 import { openSite, type Site } from './load.ts';
 import { type Prometheus, prometheusIsMissing, type Sample, startPrometheus } from './prometheus.ts';
@@ -113,16 +114,47 @@ test('what the load did is what the figures say', { skip }, async () => {
   assert.equal(await count('cache_breaks_total', 'backend="mlx-lm",cause="tools-added"'), 2);
 });
 
-test('a first token leads to its request', { skip }, async () => {
+test('Prometheus keeps the request behind a first token, and the daemon explains it', { skip }, async () => {
+  const ids = await requestsBehindDots();
+  assert.ok(ids.length > 0);
+  for (const id of ids) {
+    assert.match(id, /^req_[0-9a-f]{32}$/);
+    const { status } = await fetch(`http://${site.address}/api/requests/${id}`);
+    assert.equal(status, 200, id);
+  }
+});
+
+test('the link of a dot opens the explanation, though it stands on a page of another port', {
+  skip: skip || chromiumIsMissing(),
+}, async () => {
+  const [id = ''] = await requestsBehindDots();
+  const { datasources } = parse(await readFile('grafana/provisioning/datasources/anyclaude.yml', 'utf8'));
+  const { url } = datasources[0].jsonData.exemplarTraceIdDestinations[0];
+  const link = url.replace('127.0.0.1:4784', site.address).replace('$${__value.raw}', id);
+  const browser = await openChromium();
+  try {
+    const page = await browser.newPage();
+    // Where Grafana's own would be: another port of the same machine.
+    await page.goto(`${prometheus.url}/-/ready`);
+    await page.evaluate(`document.body.innerHTML = '<a href="${link}">why</a>'`);
+    await page.click('a');
+    await page.waitForSelector(`dialog[open] >> text=${id}`);
+  } finally {
+    await browser.close();
+  }
+});
+
+/** As Grafana asks for them. */
+async function requestsBehindDots(): Promise<readonly string[]> {
+  const [shown, ...others] = TARGETS.filter(({ exemplar }) => exemplar);
+  assert.ok(shown && others.length === 0);
   const query = new URLSearchParams({
-    query: 'anyclaude_time_to_first_token_seconds_bucket',
+    query: filledIn(shown.expr, WINDOW),
     start: String(Date.now() / 1000 - 300),
     end: String(Date.now() / 1000 + 1),
   });
   const found = (await prometheus.get(`query_exemplars?${query}`)) as {
     exemplars: { labels: { request_id: string } }[];
   }[];
-  const ids = found.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.request_id));
-  assert.ok(ids.length > 0);
-  for (const id of ids) assert.match(id, /^req_[0-9a-f]{32}$/);
-});
+  return found.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.request_id));
+}

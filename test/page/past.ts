@@ -102,7 +102,6 @@ function predicted(backend: string, ttftSeconds: number) {
     parts,
     ttftSeconds,
     sigma: 0.8,
-    preferenceSigma: 0,
     matchedTokens: 18_000,
     warm: 0.9,
   };

@@ -178,7 +178,7 @@ describe('mode auto', () => {
           ...{ mode, editTurn, reason, chain: prompt('a', 10 + at), nowMs: MINUTE + at },
           insideToolLoop: at > 0,
         });
-      assert.equal(step(0.2, 'model-words', 0).targets[0].backend, 'mlx-lm');
+      assert.equal(step(0.02, 'model-words', 0).targets[0].backend, 'mlx-lm');
       assert.equal(step(0.9, 'model-progress', 1).reason, 'tool-loop');
       const moved = step(0.99, 'edit-tool-used', 2);
       assert.deepEqual([moved.targets[0].backend, moved.reason], ['lmstudio', 'crossed-to-edit']);

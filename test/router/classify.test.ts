@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { classify, explainClassification, SHIPPED } from '../../router/classify.ts';
 import { CLASSIFY_REASONS, type ClassifyReason, type Task } from '../../router/decision.ts';
 import type { EarlierTurn, TurnEvidence } from '../../router/turn.ts';
+import { evidence } from './evidence.ts';
 
 const edited: EarlierTurn = { edited: true, toolCalls: 3 };
 const looked: EarlierTurn = { edited: false, toolCalls: 3 };
@@ -16,19 +17,6 @@ const CERTAIN: ReadonlySet<ClassifyReason> = new Set([
   'edit-tool-used',
   'plan-approved',
 ]);
-
-function evidence(more: Partial<TurnEvidence> = {}): TurnEvidence {
-  return {
-    turnId: 't',
-    toolRuns: [],
-    insideToolLoop: false,
-    planMode: false,
-    compaction: false,
-    earlierTurns: [],
-    messageCount: 1,
-    ...more,
-  };
-}
 
 const RULES_ONLY = { refused: 'for this test' };
 

@@ -43,7 +43,6 @@ function cost(backend: string, seconds: number, more: Partial<Cost> = {}): Cost 
     parts,
     ttftSeconds: seconds,
     sigma: 0.1,
-    preferenceSigma: 0,
     matchedTokens: 0,
     warm: 0,
     ...more,

@@ -10,19 +10,7 @@ import { progressFeatures } from '../../router/progress.ts';
 import { readTurn, type TurnEvidence } from '../../router/turn.ts';
 import { parseRequest } from '../../wire/parse.ts';
 import { Session } from '../fixture/session.ts';
-
-function evidence(more: Partial<TurnEvidence> = {}): TurnEvidence {
-  return {
-    turnId: 't',
-    toolRuns: [],
-    insideToolLoop: false,
-    planMode: false,
-    compaction: false,
-    earlierTurns: [],
-    messageCount: 1,
-    ...more,
-  };
-}
+import { evidence } from './evidence.ts';
 
 describe('the features of a turn', () => {
   it('are the same for the same evidence, finite, and bounded for any text', () => {

@@ -17,7 +17,7 @@ import { MIGRATIONS } from '../../migrations/index.ts';
 import { openDatabase } from '../../store/database.ts';
 import { statsReport } from '../../store/report.ts';
 import { toEnded } from '../../store/row.ts';
-import { isSafeSqlite } from '../../store/sqlite.ts';
+import { isSafeSqlite } from '../../store/sqlite-version.ts';
 import { writeRecords } from '../../store/write.ts';
 import { NOW_MS, openedStore, outcome, temporaryFolder } from './sample.ts';
 

@@ -55,7 +55,8 @@ test('the speed of an answer is the same in stats, the status line and the histo
     const speed = decode === undefined ? null : tokensPerSecond(decode);
     known += Number(speed !== null);
     assert.equal(inStats.get(sessionId), speed);
-    assert.equal(readSessionLine(store.path, sessionId)?.outputTokensPerS, speed);
+    const line = await readSessionLine(store.path, sessionId);
+    assert.equal(line?.outputTokensPerS, speed);
     const row = inHistory.get(sessionId);
     assert.deepEqual(row && decodeOf(row), decode);
   }

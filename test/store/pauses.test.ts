@@ -82,7 +82,7 @@ test('explain tells of a request what had been read for it, and of another one n
     ['edit', 'other'].map(async (id) => {
       const row = await findRequest(db, id);
       assert.ok(row);
-      return renderExplained(readExplained(row));
+      return renderExplained(readExplained(row), { columns: 200, colour: false, unicode: true });
     }),
   );
   assert.match(

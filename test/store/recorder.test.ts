@@ -47,7 +47,7 @@ test('an outcome becomes one row that holds all of it', async (t) => {
   const parts = { queue: 0, load: 0, prefill: 0.25, decode: 1, quality: 0, preference: 0, future: 0 };
   const predicted = {
     ...{ backend: 'mlx-lm', seconds: 1.25, parts },
-    ...{ ttftSeconds: 0.5, sigma: 0.12345, preferenceSigma: 0, matchedTokens: 900, warm: 0.9 },
+    ...{ ttftSeconds: 0.5, sigma: 0.12345, matchedTokens: 900, warm: 0.9 },
   };
   const shadow = { backend: 'lmstudio', reason: 'cheaper', detail: 'warm' } as const;
   const decision = { ...made, predicted, alternatives: [], shadow };

@@ -391,7 +391,7 @@ function readsAll(site: Site): Script {
 
 /** By some 800 tokens. */
 function goneOn(job: PrefillJob): PrefillJob {
-  const messages = [...job.conversation.messages, ...said('x '.repeat(400))];
+  const messages = [...job.conversation.messages, ...said('x '.repeat(600))];
   return { ...job, conversation: { ...job.conversation, messages } };
 }
 
