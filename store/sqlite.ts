@@ -4,6 +4,7 @@
 
 import type Database from 'better-sqlite3';
 import { CompiledQuery, type DatabaseConnection, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely';
+import { keep } from '../router/bounded.ts';
 import { isSafeSqlite } from './sqlite-version.ts';
 
 export class StoreDialect extends SqliteDialect {
@@ -44,14 +45,15 @@ class ImmediateDriver extends SqliteDriver {
 /** So many different ones are written again and again: those of the recorder, and begin and commit. */
 const MOST_STATEMENTS = 16;
 
-/** What writes is prepared once, for that takes longer than to run it. A reader may still be in use: it is not kept. */
+/**
+ * What writes is prepared once, for that takes longer than to run it; what has not been used longest goes, like the
+ * migrations' statements. A reader may still be in use: it is not kept.
+ */
 function keptStatements(sqlite: Database.Database): (sql: string) => Database.Statement<unknown[]> {
   const kept = new Map<string, Database.Statement<unknown[]>>();
   return (sql) => {
-    const known = kept.get(sql);
-    if (known !== undefined) return known;
-    const statement = sqlite.prepare<unknown[]>(sql);
-    if (!statement.reader && kept.size < MOST_STATEMENTS) kept.set(sql, statement);
+    const statement = kept.get(sql) ?? sqlite.prepare<unknown[]>(sql);
+    if (!statement.reader) keep(kept, MOST_STATEMENTS, sql, statement);
     return statement;
   };
 }
