@@ -64,10 +64,20 @@ type Held = {
 
 type Holding = { readonly nowMs: number; readonly isStep: boolean };
 
-type Found = Match & {
+/** Where the longest prefix of a prompt is held. */
+type Place = Pick<Match, 'tokens'> & {
+  readonly usedMs: number;
+  /** Conversations that came after it. */
+  readonly newer: number;
+  /** Tokens that another one holds, too. */
+  readonly inOthers: number;
   /** Of `tokens`: the prompt's own, and all of the answer that may be kept. */
   readonly prompt: number;
   readonly answer: number;
+};
+
+type Found = Place & {
+  readonly warm: number;
   /** Which of the tallies the belief belongs to. */
   readonly step: number;
 };
@@ -102,7 +112,7 @@ const ANSWER_GAIN = 0.1;
 const LOSSES_OF_A_RESTART = 2;
 
 export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmth {
-  const capacity = CAPACITY[flavour];
+  const capacity = createCapacity(flavour);
   const priors = flavour === 'other' ? PRIOR_KEPT_UNKNOWN : PRIOR_KEPT;
   const tallies = readTallies(saved) ?? priors.map(() => ({ kept: 0, lost: 0 }));
   let held: readonly Held[] = [];
@@ -116,18 +126,10 @@ export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmt
   };
 
   function find(chain: Chain, nowMs: number): Found {
-    const hashes = chain.map(({ hash }) => hash);
-    let best = { tokens: 0, prompt: 0, answer: 0, usedMs: nowMs };
-    for (const one of held) {
-      const shared = sharedLength(one.hashes, hashes);
-      const next = shared === one.hashes.length ? (chain[shared]?.tokens ?? 0) : 0;
-      const answer = Math.min(one.answerTokens, next);
-      const prompt = tokensOf(chain.slice(0, shared));
-      const tokens = prompt + answer * answerKept;
-      if (tokens >= best.tokens && shared > 0) best = { tokens, prompt, answer, usedMs: one.usedMs };
-    }
-    const step = IDLE_STEPS_MS.findIndex((limit) => nowMs - best.usedMs < limit);
-    return { ...best, warm: best.tokens === 0 ? 0 : keptShare(step), step };
+    const place = placeOf(chain, held, answerKept);
+    const idleMs = place.tokens === 0 ? 0 : nowMs - place.usedMs;
+    const step = IDLE_STEPS_MS.findIndex((limit) => idleMs < limit);
+    return { ...place, warm: place.tokens === 0 ? 0 : keptShare(step), step };
   }
 
   /** Some templates drop what the model thought, and then its answer is not what the next prompt repeats. */
@@ -142,7 +144,9 @@ export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmt
     if (hashes.length === 0) return;
     const others = held.filter((one) => !givesWay(one, hashes, flavour));
     const tokens = chain.map((link) => link.tokens);
-    held = [...others, { hashes, tokens, answerTokens, usedMs: nowMs, isStep }].slice(-capacity);
+    held = [...others, { hashes, tokens, answerTokens, usedMs: nowMs, isStep }].slice(
+      -capacity.conversations,
+    );
   }
 
   function count(step: number, share: number): void {
@@ -158,6 +162,7 @@ export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmt
 
   function forget(): void {
     held = [];
+    capacity.forget();
     losses = 0;
     epoch += 1;
   }
@@ -176,9 +181,10 @@ export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmt
     observe({ chain, ending, cachedTokens, promptTokens, outputTokens = 0, isStep = false }, nowMs) {
       const found = find(chain, nowMs);
       const { tokens, step } = found;
+      // The asker's estimates and the server's own count may differ: shares of the whole do not.
+      const scale = isCount(promptTokens) && promptTokens > 0 ? promptTokens / tokensOf(chain) : 1;
+      if (isCount(cachedTokens)) capacity.learn(found, cachedTokens / scale);
       if (isCount(cachedTokens) && tokens >= TELLING_TOKENS) {
-        // The asker's estimates and the server's own count may differ: shares of the whole do not.
-        const scale = isCount(promptTokens) && promptTokens > 0 ? promptTokens / tokensOf(chain) : 1;
         const share = Math.min(1, cachedTokens / (tokens * scale));
         count(step, share);
         learnAnswer(found, cachedTokens / scale);
@@ -188,7 +194,7 @@ export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmt
     },
     room(protectedChains) {
       const first = firstOf(held, protectedChains);
-      return first === undefined ? Number.POSITIVE_INFINITY : capacity - held.length + first;
+      return first === undefined ? Number.POSITIVE_INFINITY : capacity.conversations - held.length + first;
     },
     get held() {
       return summaryOf(held);
@@ -198,6 +204,46 @@ export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmt
       return epoch;
     },
     toJSON: () => tallies,
+  };
+}
+
+function placeOf(chain: Chain, held: readonly Held[], answerKept: number): Place {
+  const hashes = chain.map(({ hash }) => hash);
+  let best = { tokens: 0, prompt: 0, answer: 0, usedMs: 0, newer: 0 };
+  let inOthers = 0;
+  for (const [at, one] of held.entries()) {
+    const shared = sharedLength(one.hashes, hashes);
+    const next = shared === one.hashes.length ? (chain[shared]?.tokens ?? 0) : 0;
+    const answer = Math.min(one.answerTokens, next);
+    const prompt = tokensOf(chain.slice(0, shared));
+    const tokens = prompt + answer * answerKept;
+    const isBest = tokens >= best.tokens && shared > 0;
+    inOthers = Math.max(inOthers, isBest ? best.tokens : tokens);
+    if (isBest) best = { tokens, prompt, answer, usedMs: one.usedMs, newer: held.length - 1 - at };
+  }
+  return { ...best, inOthers };
+}
+
+/**
+ * How many conversations a server with slots keeps depends on its settings and on the model's size, and it tells
+ * neither. Where one is gone, it has no room for more than those that came after it.
+ */
+function createCapacity(flavour: Flavour) {
+  const most = CAPACITY[flavour];
+  let conversations = most;
+  return {
+    get conversations() {
+      return conversations;
+    },
+    learn({ tokens, newer, inOthers }: Found, cached: number): void {
+      if (keepsSteps(flavour)) return;
+      const isGone = cached < inOthers + LOST_SHARE * tokens && tokens - inOthers >= TELLING_TOKENS;
+      if (isGone && newer > 0) conversations = newer;
+      if (cached >= tokens + TELLING_TOKENS) conversations = Math.min(conversations + 1, most);
+    },
+    forget(): void {
+      conversations = most;
+    },
   };
 }
 

@@ -63,6 +63,27 @@ describe('what a server is believed to hold', () => {
     assert.equal(warmth.match(chain('c0', 'more'), 1).tokens, 2000);
   });
 
+  it('is as many conversations on a server with slots as it was seen to keep, and no restart is seen in that', () => {
+    const warmth = createWarmth('llama.cpp');
+    const ask = (name: string, more: string, cachedTokens: number) =>
+      warmth.observe(sent(chain('s', name, more), { cachedTokens }), 1);
+    for (const name of ['a', 'b', 'c']) ask(name, '1', name === 'a' ? 0 : 1000);
+    assert.equal(warmth.match(chain('s', 'a', '1'), 1).tokens, 3000);
+    ask('a', '2', 1000);
+    assert.deepEqual(
+      ['a', 'b', 'c'].map((name) => warmth.match(chain('s', name), 1).tokens),
+      [2000, 1000, 2000],
+      'two slots: those of a and c, and what all begin with',
+    );
+    assert.equal(warmth.room([chain('s', 'a', '2'), chain('s', 'c', '1')]), 0);
+    ask('b', '2', 1000);
+    ask('c', '2', 1000);
+    assert.equal(warmth.epoch, 0);
+    // More is found than was believed: it has room for one more.
+    ask('a', '3', 3000);
+    assert.ok(['a', 'b', 'c'].every((name) => warmth.match(chain('s', name), 1).tokens === 2000));
+  });
+
   it('is one conversation on a server that nothing is known of', () => {
     const warmth = createWarmth();
     warmth.observe(sent(chain('a')), 0);
