@@ -9,8 +9,8 @@ import type { BackendStatus, OpenRequest } from './backend.ts';
 import type { Http } from './http.ts';
 import { listSlots, type Slot } from './slots.ts';
 
-/** Whose prompt it is. `ahead`: of a main conversation that has not asked for it yet. */
-export type Reader = { readonly name: string; readonly part: 'main' | 'side' | 'ahead' };
+/** Whose prompt it is. */
+export type Reader = { readonly name: string; readonly part: 'main' | 'side' };
 
 export type SlotChoice = {
   /** Undefined, at once, where the server may choose; else it is asked what its slots hold. Rejects as the signal does. */
@@ -29,19 +29,19 @@ export function createSlotChoice(http: Http, status: () => BackendStatus): SlotC
     const { flavour, slots = 1, loaded } = status();
     return flavour === 'llama.cpp' && slots > 1 && loaded === undefined;
   };
-  async function ask(reader: Reader, signal: AbortSignal): Promise<number | undefined> {
+  async function ask(side: string, signal: AbortSignal): Promise<number | undefined> {
     const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
     const slots = await listSlots(http, patience).catch(() => undefined);
     signal.throwIfAborted();
-    return places.choose(reader, slots);
+    return places.choose(side, slots);
   }
   return {
     choose({ reader }, signal) {
-      if (reader === undefined || reader.part === 'main' || !hasSlots()) return undefined;
-      return ask(reader, signal);
+      if (reader?.part !== 'side' || !hasSlots()) return undefined;
+      return ask(reader.name, signal);
     },
     watch({ reader, conversation }, items) {
-      if (reader === undefined || reader.part === 'side' || !hasSlots()) return items;
+      if (reader?.part !== 'main' || !hasSlots()) return items;
       return watched(items, conversation.maxTokens, (tokens) => places.read(reader.name, tokens));
     },
   };
@@ -73,7 +73,7 @@ export type Tokens = { readonly least: number; readonly most: number };
 export type Places = {
   read(main: string, tokens: Tokens): void;
   /** `slots` is absent where the server does not tell of them. */
-  choose(reader: Reader, slots: readonly Slot[] | undefined): number | undefined;
+  choose(side: string, slots: readonly Slot[] | undefined): number | undefined;
 };
 
 const MOST_READERS = 256;
@@ -82,35 +82,27 @@ export function createPlaces(): Places {
   const mains = new Map<string, Tokens>();
   const places = new Map<string, number>();
 
-  const isMain = (slot: Slot, name: string): boolean =>
-    [...mains].some(([main, tokens]) => main !== name && holds(slot, tokens));
-
-  /** Where it was before, unless a main conversation is there by now. */
-  function placeOf({ name, part }: Reader, slots: readonly Slot[]): number | undefined {
-    const tokens = part === 'ahead' ? mains.get(name) : undefined;
-    const found = tokens && slots.find((slot) => holds(slot, tokens));
-    if (found) return found.id;
-    const place = slots.find(({ id }) => id === places.get(name));
-    return place && !isMain(place, name) ? place.id : undefined;
-  }
+  const isMain = (slot: Slot): boolean => [...mains.values()].some((tokens) => holds(slot, tokens));
 
   /** The least harm first, then what was used longest ago. */
-  function newPlace(name: string, slots: readonly Slot[]): number | undefined {
+  function newPlace(slots: readonly Slot[]): Slot | undefined {
     const taken = new Set(places.values());
     const harm = (slot: Slot): number => {
-      if (isMain(slot, name)) return 3;
+      if (isMain(slot)) return 3;
       if (taken.has(slot.id)) return slot.isBusy ? 2 : 1;
       return slot.isBusy ? 3 : 0;
     };
-    return slots.toSorted((a, b) => harm(a) - harm(b) || (a.lastTask ?? -1) - (b.lastTask ?? -1))[0]?.id;
+    return slots.toSorted((a, b) => harm(a) - harm(b) || (a.lastTask ?? -1) - (b.lastTask ?? -1))[0];
   }
 
   return {
     read: (main, tokens) => remember(mains, main, tokens),
-    choose(reader, slots) {
-      if (slots === undefined) return places.get(reader.name);
-      const id = placeOf(reader, slots) ?? newPlace(reader.name, slots);
-      if (id !== undefined) remember(places, reader.name, id);
+    choose(side, slots) {
+      const place = places.get(side);
+      if (slots === undefined) return place;
+      // Where it was before, unless a main conversation is there by now.
+      const { id } = slots.find((slot) => slot.id === place && !isMain(slot)) ?? newPlace(slots) ?? {};
+      if (id !== undefined) remember(places, side, id);
       return id;
     },
   };

@@ -16,7 +16,7 @@ export type Step = {
   readonly member: Member;
   readonly model: string;
   readonly front: Conversation;
-  readonly reader: Reader;
+  readonly reader?: Reader;
   /** Another step builds on it. */
   readonly isStep: boolean;
   /** Expected to be computed; where the server says that it is far more, its cache has lost what was believed. */
@@ -95,7 +95,7 @@ async function watchStep(watch: Watch, signal: AbortSignal): Promise<StepReport[
         received: NOTHING_RECEIVED,
         model,
         requestedModel: model,
-        reader,
+        ...(reader && { reader }),
         promptTokens: Math.round(tokensOf(chain)),
       },
       signal,

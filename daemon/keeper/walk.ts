@@ -1,7 +1,6 @@
 // The steps of one prefill, each cut by what is known of the server when its turn comes.
 
 import { randomUUID } from 'node:crypto';
-import type { Reader } from '../../backend/slot-choice.ts';
 import { cutsOf, startOf, worthKeeping } from '../../router/catch-up.ts';
 import { type Chain, tokensOf } from '../../router/observation.ts';
 import { sessionKey } from '../../router/sessions.ts';
@@ -11,7 +10,7 @@ import type { Conversation } from '../../wire/message.ts';
 import type { Member } from '../fleet.ts';
 import type { PrefillDeps, PrefillJob } from './prefill.ts';
 import type { Progress } from './progress.ts';
-import { chainOf, type StepReport, sendStep } from './step.ts';
+import { chainOf, type Step, type StepReport, sendStep } from './step.ts';
 
 export type Run = {
   readonly deps: PrefillDeps;
@@ -126,14 +125,12 @@ function stepTo(
   const segmentTokens = chain.map(({ tokens }) => tokens);
   const front = frontOf(conversation, { segmentTokens, tokens: cut, tail: tailOf() });
   const { model } = job;
-  return { member, model, front, reader: readerOf(job), isStep: cut < toTokens, uncachedTokens: cut - at };
+  return { member, model, front, ...readerOf(job), isStep: cut < toTokens, uncachedTokens: cut - at };
 }
 
-/** What a new session of the project begins with may be lost; a conversation that someone goes on with may not. */
-function readerOf(job: PrefillJob): Reader {
-  return job.purpose === 'catch-up'
-    ? { name: sessionKey(job), part: 'ahead' }
-    : { name: `project ${job.project ?? ''}`, part: 'side' };
+/** Its conversation will go on from it: no side request is to take its place. */
+function readerOf(job: PrefillJob): Pick<Step, 'reader'> {
+  return job.purpose === 'catch-up' ? { reader: { name: sessionKey(job), part: 'main' } } : {};
 }
 
 /** No two prompts alike: an exact repeat has killed a server before. It is the end of the prompt, and stays cold. */

@@ -171,7 +171,6 @@ test('a side request is told its slot by llama.cpp alone, where that has several
   const slot = async ({ reader = AGENT, ...more }: Partial<Asked>) =>
     (await asked(t, { manner: 'llama.cpp', status: { slots: 2 }, slots, reader, ...more })).json['id_slot'];
   assert.equal(await slot({}), 1);
-  assert.equal(await slot({ reader: { name: 'a', part: 'ahead' } }), 1);
   assert.equal(await slot({ reader: { name: 'a', part: 'main' } }), undefined, 'it finds its own');
   assert.equal(await slot({ slots: undefined }), undefined);
   assert.equal(await slot({ status: { slots: 1 } }), undefined);

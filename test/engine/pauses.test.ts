@@ -178,7 +178,7 @@ describe('pauses', { skip }, () => {
 });
 
 describe('slots of llama.cpp', { skip }, () => {
-  it('subagents, warm-ups and prefills leave the slot of the main conversation alone', async (t) => {
+  it('subagents leave the slot of the main conversation alone, two at once, too', async (t) => {
     // Without the cache in main memory a slot that is taken is lost.
     const llama = await startLlama({ parallel: 2, contextSize: 8192, cacheRam: 0 });
     t.after(() => llama.stop());
@@ -208,14 +208,12 @@ describe('slots of llama.cpp', { skip }, () => {
     await next('And then?');
     await Promise.all([delegate('agent-1'), delegate('agent-2')]);
     await next('And after that?');
-    await fetch(`${daemon.url}/api/warm`, { method: 'POST' }).then((response) => response.text());
-    await next('Why?');
     const completed = () => rowsOf(home, 'requests').filter(({ result }) => result === 'completed');
-    await until(() => completed().length === 7);
+    await until(() => completed().length === 6);
     const later = completed().filter(({ agent_id }) => agent_id === null);
     for (const row of later.slice(1))
       assert.ok(Number(row['cached_tokens']) >= 0.8 * Number(row['prompt_tokens']), told(row));
-    assert.equal(later.length, 4);
+    assert.equal(later.length, 3);
   });
 });
 
