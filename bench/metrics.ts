@@ -16,9 +16,9 @@ import type { Outcome } from '../router/outcome.ts';
 import { atMost, type Figure, median, percentile, renderTable } from './figures.ts';
 
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean' }, json: { type: 'boolean' } } });
-const ROUNDS = options.quick ? 1 : 10;
+const ROUNDS = options.quick ? 1 : 6;
 /** A round. */
-const SCRAPES = options.quick ? 20 : 300;
+const SCRAPES = options.quick ? 20 : 200;
 const GOAL_MS = 10;
 const BACKENDS = Array.from({ length: MAX_BACKENDS }, (_, i) => `backend-${i}`);
 const FORMATS = { text: 'text/plain', OpenMetrics: 'application/openmetrics-text' };

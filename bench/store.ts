@@ -8,7 +8,7 @@ import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { atMost, type Figure, median, renderTable } from './figures.ts';
 import { openBenchStore } from './store/bench-store.ts';
-import { commandSeconds } from './store/command.ts';
+import { type CommandCost, commandCost } from './store/command.ts';
 import { fillRequests, repeatHours } from './store/fill.ts';
 import { keptUp } from './store/keep-up.ts';
 
@@ -45,20 +45,19 @@ else process.stdout.write(`${renderTable(figures)}\n`);
 
 /** The whole command, Node's own start in it, on the source as it is in a clone. */
 async function statsFigures(since: string, requests: number, goalSeconds: number): Promise<void> {
-  const seconds = async (...args: readonly string[]) => {
-    progress(`stats --since ${since} ${args.join(' ')} …`);
-    const took: number[] = [];
+  const figure = async (...args: readonly string[]) => {
+    const name = ['stats --since', since, ...args].join(' ');
+    progress(`${name} …`);
+    const costs: CommandCost[] = [];
     for (let run = 0; run < RUNS; run += 1) {
-      took.push(await commandSeconds(bench.home, ['stats', '--since', since, ...args]));
+      costs.push(await commandCost(bench.home, ['stats', '--since', since, ...args]));
     }
-    return median(took);
+    const processor = median(costs.map(({ processorSeconds }) => processorSeconds)).toFixed(2);
+    const note = `${requests.toLocaleString('en')} requests; processor time ${processor} s`;
+    return { name, value: median(costs.map(({ seconds }) => seconds)), unit: 's', note };
   };
-  const note = `${requests.toLocaleString('en')} requests`;
-  figures.push(
-    atMost(goalSeconds, { name: `stats --since ${since}`, value: await seconds(), unit: 's', note }),
-  );
-  for (const by of ['session', 'day', 'reason'])
-    figures.push({ name: `stats --since ${since} --by ${by}`, value: await seconds('--by', by), unit: 's' });
+  figures.push(atMost(goalSeconds, await figure()));
+  for (const by of ['session', 'day', 'reason']) figures.push(await figure('--by', by));
 }
 
 function progress(line: string): void {

@@ -60,8 +60,8 @@ export function manifestOf(board: Board): Manifest {
   return Object.fromEntries(entries);
 }
 
-/** Where the panel lies and what number it has says nothing of what it shows; its size does. */
-function hashOf({ id: _id, gridPos: { w, h }, ...panel }: BoardPanel): string {
+/** Its number, where it lies and its description, which only a pointer brings up, are in no picture; its size is. */
+function hashOf({ id: _id, description: _text, gridPos: { w, h }, ...panel }: BoardPanel): string {
   return createHash('sha256')
     .update(JSON.stringify({ ...panel, w, h }))
     .digest('hex')

@@ -43,7 +43,7 @@ function inAHurry(server: Server): object {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The pages have no port.');
   return {
-    global: { scrape_interval: '40ms', scrape_timeout: '40ms' },
+    global: { scrape_interval: '100ms', scrape_timeout: '100ms' },
     // The first figures arrive long after their time.
     storage: { tsdb: { out_of_order_time_window: '9999d' } },
     scrape_configs: [

@@ -64,7 +64,7 @@ function rest() {
   return [
     series({
       title: 'Time per token',
-      description: 'Median of the mean time between output tokens, of answers in text.',
+      description: 'Median of the mean time between output tokens, where the first token’s moment is known.',
       unit: 's',
       span: 8,
       queries: [

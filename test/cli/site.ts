@@ -62,6 +62,7 @@ export class Site {
         model: 'claude-anyclaude',
         max_tokens: 100,
         stream: true,
+        system: 'You know the shop and its shelves.',
         messages: [{ role: 'user', content: 'Explain the shop.' }],
       }),
     });

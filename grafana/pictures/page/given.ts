@@ -12,6 +12,7 @@ export type BoardPanel = {
   readonly id: number;
   readonly type: string;
   readonly title: string;
+  readonly description?: string;
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly interval?: string;
   readonly maxDataPoints?: number;
