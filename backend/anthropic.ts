@@ -4,17 +4,13 @@
 import { createFrameReader } from '../wire/from-anthropic.ts';
 import { toMessages } from '../wire/to-messages.ts';
 import type { Backend } from './backend.ts';
-import { answerOf, type LocalBackendOptions } from './chat.ts';
-import { countTokens } from './count.ts';
-import { createHttp } from './http.ts';
+import { answerOf, type LocalBackendOptions, openLocalServer } from './local.ts';
 import { openStream } from './stream.ts';
 
-export function createAnthropicBackend(options: Omit<LocalBackendOptions, 'flattenSystemPrompt'>): Backend {
-  const { name, gate, budgets, status } = options;
-  const http = createHttp({ backend: name, url: options.url, apiKey: options.apiKey });
-  const line = { http, gate, budgets, mustLoad: () => status().loaded === false };
+export function createAnthropicBackend(options: LocalBackendOptions): Backend {
+  const { line, rest } = openLocalServer(options);
   return {
-    name,
+    ...rest,
     open(request, signal) {
       const send = {
         method: 'POST',
@@ -29,11 +25,5 @@ export function createAnthropicBackend(options: Omit<LocalBackendOptions, 'flatt
       const translator = createFrameReader({ origin: 'local', answer: answerOf(request) });
       return openStream({ line, request, send, translator }, signal);
     },
-    async countTokens(conversation, model, signal) {
-      return status().flavour === 'llama.cpp'
-        ? countTokens(http, { conversation, model, signal })
-        : undefined;
-    },
-    close: () => http.close(),
   };
 }

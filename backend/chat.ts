@@ -1,36 +1,22 @@
 // Servers that speak chat completions: mlx_lm.server, LM Studio, llama.cpp, vLLM. Always asked for a stream: without
 // one mlx_lm.server sends nothing until the end and never notices that the client has left.
 
-import { randomUUID } from 'node:crypto';
 import { createChatTranslator } from '../wire/from-chat.ts';
 import type { Conversation } from '../wire/message.ts';
 import { chatJson, toChat } from '../wire/to-chat.ts';
 import type { Backend, BackendStatus, Opened, OpenRequest } from './backend.ts';
-import { countTokens } from './count.ts';
-import type { Gate } from './gate.ts';
-import { createHttp } from './http.ts';
+import { answerOf, type LocalBackendOptions, openLocalServer } from './local.ts';
 import { createPrefixFlights } from './prefix-flights.ts';
 import { createSlotChoice } from './slot-choice.ts';
-import { type Budgets, openStream } from './stream.ts';
+import { openStream } from './stream.ts';
 
-export type LocalBackendOptions = {
-  readonly name: string;
-  /** With or without `/v1`. */
-  readonly url: string;
-  readonly apiKey?: string | undefined;
-  readonly gate: Gate;
-  readonly budgets: Budgets;
-  readonly flattenSystemPrompt: 'keep' | 'flatten';
-  /** What is known of the server by now; asked for every request. */
-  readonly status: () => BackendStatus;
-};
+export type ChatBackendOptions = LocalBackendOptions & { readonly flattenSystemPrompt: 'keep' | 'flatten' };
 
-export function createChatBackend(options: LocalBackendOptions): Backend {
-  const { name, gate, budgets, status } = options;
-  const http = createHttp({ backend: name, url: options.url, apiKey: options.apiKey });
+export function createChatBackend(options: ChatBackendOptions): Backend {
+  const { status } = options;
+  const { http, line, rest } = openLocalServer(options);
   const flights = createPrefixFlights();
   const slots = createSlotChoice(http, status);
-  const line = { http, gate, budgets, mustLoad: () => status().loaded === false };
 
   async function stream(request: OpenRequest, signal: AbortSignal, slot?: number): Promise<Opened> {
     const send = {
@@ -48,31 +34,19 @@ export function createChatBackend(options: LocalBackendOptions): Backend {
   }
 
   return {
-    name,
+    ...rest,
     open(request, signal) {
       const chosen = slots.choose(request, signal);
       return chosen === undefined
         ? stream(request, signal)
         : chosen.then((slot) => stream(request, signal, slot));
     },
-    async countTokens(conversation, model, signal) {
-      return status().flavour === 'llama.cpp'
-        ? countTokens(http, { conversation, model, signal })
-        : undefined;
-    },
-    close: () => http.close(),
   };
-}
-
-export function answerOf({ requestedModel, promptTokens, conversation }: OpenRequest) {
-  const { stopSequences, callable } = conversation;
-  const messageId = `msg_${randomUUID().replaceAll('-', '')}`;
-  return { requestedModel, messageId, promptTokens, stopSequences, callable };
 }
 
 function chatBody(
   { conversation, model }: OpenRequest,
-  options: LocalBackendOptions,
+  options: ChatBackendOptions,
   slot: number | undefined,
 ): string {
   const { flavour, supportsImages } = options.status();

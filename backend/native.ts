@@ -4,10 +4,10 @@
 
 import { createAnthropicBackend } from './anthropic.ts';
 import type { Backend } from './backend.ts';
-import { createChatBackend, type LocalBackendOptions } from './chat.ts';
+import { type ChatBackendOptions, createChatBackend } from './chat.ts';
 import { messagesRouteFits } from './proof.ts';
 
-export function createNativeBackend(options: LocalBackendOptions): Backend {
+export function createNativeBackend(options: ChatBackendOptions): Backend {
   const messages = createAnthropicBackend(options);
   const chat = createChatBackend(options);
   const { name: backend, url, apiKey, gate } = options;

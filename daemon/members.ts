@@ -1,7 +1,7 @@
 // The configured backends, built: each with its gate, its dialect and the way to ask after it.
 
 import type { Backend, BackendStatus } from '../backend/backend.ts';
-import { createChatBackend, type LocalBackendOptions } from '../backend/chat.ts';
+import { type ChatBackendOptions, createChatBackend } from '../backend/chat.ts';
 import { createGate } from '../backend/gate.ts';
 import { createNativeBackend } from '../backend/native.ts';
 import { probe, resolveModel } from '../backend/probe.ts';
@@ -26,7 +26,7 @@ function createMember(name: string, backend: BackendConfig, { config, status }: 
   const gate = createGate({ backend: name, maxConcurrent, maxQueued: queueLength });
   const address = { backend: name, url, apiKey };
   const model = (known: BackendStatus) => resolveModel({ configured: backend.model, status: known });
-  const options: LocalBackendOptions = {
+  const options: ChatBackendOptions = {
     name,
     url,
     apiKey,
@@ -53,11 +53,11 @@ async function timed(ask: () => Promise<BackendStatus>): Promise<BackendStatus> 
 }
 
 /** `auto` is chat: every server here speaks it, and its cache behaviour is the one that was measured. */
-function openAs(dialect: BackendConfig['dialect'], options: LocalBackendOptions): Backend {
+function openAs(dialect: BackendConfig['dialect'], options: ChatBackendOptions): Backend {
   return dialect === 'anthropic' ? createNativeBackend(options) : createChatBackend(options);
 }
 
-function budgetsOf({ budgets }: Config): LocalBackendOptions['budgets'] {
+function budgetsOf({ budgets }: Config): ChatBackendOptions['budgets'] {
   return {
     firstTokenMs: (promptTokens) =>
       Math.max(budgets.firstTokenMs, (promptTokens / SLOWEST_PREFILL_TPS) * 1000),

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAnthropicBackend } from '../../backend/anthropic.ts';
 import type { Backend, BackendStatus } from '../../backend/backend.ts';
-import { createChatBackend, type LocalBackendOptions } from '../../backend/chat.ts';
+import { type ChatBackendOptions, createChatBackend } from '../../backend/chat.ts';
 import { createClaudeBackend } from '../../backend/claude.ts';
 import type { Gate } from '../../backend/gate.ts';
 import type { Budgets } from '../../backend/stream.ts';
@@ -49,7 +49,7 @@ type Speaker = Fake & { says(answer: string | Said): Reply; readonly overflow: R
 type Dialect = {
   readonly name: string;
   start(): Promise<Speaker>;
-  create(options: LocalBackendOptions): Backend;
+  create(options: ChatBackendOptions): Backend;
   readonly flavour: BackendStatus['flavour'];
   /** The cloud has no gate: it takes what it takes. */
   readonly hasGate: boolean;
