@@ -33,7 +33,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function measure(sessions: readonly TraceSession[]): Promise<BenchResult> {
-  const { scorerOf, weights } = await unseenScorers(sessions);
+  const { scorerOf, weights } = unseenScorers(sessions);
   const prepared = prepare(sessions, scorerOf);
   return {
     prompts: taskFigures(prepared.prompts),

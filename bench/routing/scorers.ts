@@ -1,17 +1,9 @@
 // A classifier for every session that has not seen it: the shipped weights where they were trained on other
 // repositories, else weights trained on the other sessions.
 
-import type { ClassifierModel } from '../../router/classifier-model.ts';
 import { TRAINED_ON } from '../../router/classifier-weights.ts';
 import { SHIPPED } from '../../router/classify.ts';
-import {
-  FOLDS,
-  type FoldScorer,
-  byFold as foldsOf,
-  type Split,
-  scorerOf as withWeights,
-} from '../classifier-folds.ts';
-import { shareOut } from '../threads.ts';
+import { type FoldScorer, foldScorers, scorerOf as withWeights } from '../classifier-folds.ts';
 import type { TraceSession } from './trace-file.ts';
 
 export type Scorers = {
@@ -20,20 +12,17 @@ export type Scorers = {
   readonly weights: string;
 };
 
-export async function unseenScorers(sessions: readonly TraceSession[]): Promise<Scorers> {
+const FOLDS = 5;
+
+export function unseenScorers(sessions: readonly TraceSession[]): Scorers {
   const isSeen = ({ repo }: TraceSession) => TRAINED_ON.includes(repo);
   const seen = sessions.filter(isSeen);
-  const byFold = foldsOf(seen, seen.length === 0 ? [] : await trained(seen));
+  const byFold = foldScorers(seen, FOLDS);
   const shipped = withWeights(SHIPPED);
   return {
     scorerOf: (session) => (isSeen(session) ? byFold(session) : shipped),
     weights: describe(seen, sessions, { byFold, shipped }),
   };
-}
-
-function trained(sessions: readonly TraceSession[]): Promise<readonly (ClassifierModel | undefined)[]> {
-  const split: Split = { sessions, folds: FOLDS };
-  return shareOut(new URL('folds-worker.ts', import.meta.url), split, FOLDS);
 }
 
 type Known = { readonly byFold: (session: TraceSession) => FoldScorer; readonly shipped: FoldScorer };
