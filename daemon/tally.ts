@@ -47,7 +47,8 @@ export function createTally(): Tally {
       if (item.type === 'progress') seeProgress(seen, item, nowMs);
       else if (item.type === 'usage') seen.usage = { ...seen.usage, ...item };
       else if (item.type !== 'alive') seeFrame(seen, item, nowMs);
-      else if (item.generating) seen.firstTokenAtMs ??= nowMs;
+      // mlx_lm.server sends a call when it is whole, long after its first token.
+      else if (item.generating) seen.firstTokenAtMs ??= seen.prefilledAtMs ?? nowMs;
     },
     restart() {
       seen = { toolCalls: [], fold: createFold() };

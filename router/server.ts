@@ -1,6 +1,7 @@
 // All that is believed of one backend's server: what it holds, how fast it is, what runs on it, whether it is steady.
 
 import type { Fault } from '../wire/error.ts';
+import { SHORTEST_DECODE_MS } from './decode.ts';
 import { type Chain, type Observation, tokensOf } from './observation.ts';
 import { fieldsOf } from './saved.ts';
 import { createSpeed, type SavedSpeed, type Speed } from './speed.ts';
@@ -225,7 +226,7 @@ class Belief implements ServerBelief {
 
   #learnSpeed(observation: Observation, { promptTokens, inferred, nowMs }: Learned): void {
     const { ttftMs, decodeMs, outputTokens, loadedModel } = observation;
-    if (decodeMs !== undefined && outputTokens !== undefined) {
+    if (decodeMs !== undefined && decodeMs >= SHORTEST_DECODE_MS && outputTokens !== undefined) {
       this.speed.learnDecode(outputTokens - 1, decodeMs / 1000);
     }
     if (ttftMs === undefined || loadedModel === true) return;
