@@ -21,21 +21,26 @@ export type DecideInput = WishInput & {
   readonly costs?: readonly Cost[];
 };
 
+/** What a person would wait longer for an edit that works, where more than a fifth of them fails. */
+const WORTH_WORKING_EDITS_S = 30;
+
 /**
  * A decision has the chosen backend first and behind it those that may take over, the Claude API last. A
  * backend believed down is never among them. A refusal says what is in the way of each backend.
  */
 export function decide(input: DecideInput): Decision | Refusal {
-  const made = decideAs(input, input.mode === 'auto' ? 'by-bill' : 'by-rule');
+  const made = decideBy({ ...input, rule: input.mode === 'auto' ? 'bill' : 'task' });
   if (input.mode !== 'shadow' || 'refused' in made) return made;
-  const other = decideAs(input, 'by-bill');
+  const other = decideBy({ ...input, rule: 'bill' });
   if ('refused' in other) return made;
   const { reason, detail, targets } = other;
   return { ...made, shadow: { backend: targets[0].backend, reason, detail } };
 }
 
-function decideAs(input: DecideInput, how: 'by-bill' | 'by-rule'): Decision | Refusal {
-  const wish = byName(input) ?? (how === 'by-bill' ? byBill(input) : undefined) ?? wishFor(input);
+type Ruled = DecideInput & { readonly rule: 'bill' | 'task' };
+
+function decideBy(input: Ruled): Decision | Refusal {
+  const wish = byName(input) ?? (input.rule === 'bill' ? byBill(input) : undefined) ?? wishFor(input);
   const barred = input.candidates.flatMap((candidate) => barOf(candidate, wish, input) ?? []);
   const able = input.candidates.filter(({ name }) => !barred.some((bar) => bar.backend === name));
   const ordered = inOrder(able, wish, input);
@@ -80,12 +85,21 @@ function barOf(candidate: Candidate, wish: Wish, input: DecideInput): PassedOver
   return unfit(candidate, input.kind, input.needs);
 }
 
-function inOrder(able: readonly Candidate[], wish: Wish, input: DecideInput): readonly Candidate[] {
+function inOrder(able: readonly Candidate[], wish: Wish, input: Ruled): readonly Candidate[] {
   const ranked = able.toSorted((a, b) => rank(a, wish) - rank(b, wish));
   if (!needsWorkingEdits(wish, input)) return ranked;
   const working = ranked.filter((candidate) => candidate.editsFailing === undefined);
+  const stands = working.find((candidate) => !candidate.isCloud);
   // Bad edits are better than none, and no reason to send the code to the cloud.
-  return working.some((candidate) => !candidate.isCloud) ? working : ranked;
+  return stands === undefined || isTooDear(stands, ranked[0], input) ? ranked : working;
+}
+
+/** The bill has the redoing of failed edits in it: without a prompt cache on the other side that may be far cheaper. */
+function isTooDear(working: Candidate, failing: Candidate | undefined, { rule, costs }: Ruled): boolean {
+  if (rule === 'task') return false;
+  const secondsOf = (one: Candidate | undefined) =>
+    costs?.find(({ backend }) => backend === one?.name)?.seconds;
+  return (secondsOf(working) ?? 0) - (secondsOf(failing) ?? Number.POSITIVE_INFINITY) > WORTH_WORKING_EDITS_S;
 }
 
 function rank({ name, state, isCloud }: Candidate, wish: Wish): number {
