@@ -2,10 +2,11 @@
 
 import type { OpenRequest } from '../backend/backend.ts';
 import type { Reader } from '../backend/slot-choice.ts';
-import { tokensOf } from '../router/observation.ts';
+import { type Chain, tokensOf } from '../router/observation.ts';
 import type { Kind } from '../router/outcome.ts';
 import { sessionKey } from '../router/sessions.ts';
 import type { Caller } from '../wire/caller.ts';
+import type { Deps } from './deps.ts';
 import type { Pass } from './pass.ts';
 import type { Plan } from './plan.ts';
 
@@ -28,9 +29,29 @@ export function neighbours(
   };
 }
 
+type Newcomer = { readonly kind: Kind; readonly chain: Chain };
+
+/** Why a side request had better go elsewhere, in one clause: a main conversation would lose its place in the cache. */
+export function crowding(
+  { memory, prompts, clock }: Pick<Deps, 'memory' | 'prompts' | 'clock'>,
+  { kind, chain }: Newcomer,
+  backend: string,
+): string | undefined {
+  if (isMain(kind)) return undefined;
+  const nowMs = clock.wall();
+  // What goes on takes the place of its own beginning.
+  if (memory.match(backend, chain, nowMs).tokens > tokensOf(chain) / 2) return undefined;
+  const mains = prompts.active(nowMs).filter((prompt) => isMain(prompt.kind));
+  const room = memory.serverOf(backend).room(mains.map((prompt) => prompt.chain));
+  return room < 1 ? 'one conversation more would push a main one out of its cache' : undefined;
+}
+
+/** A compaction goes on with the main conversation's own prompt. */
+function isMain(kind: Kind): boolean {
+  return kind === 'main' || kind === 'compact';
+}
+
 function readerOf(kind: Kind, { sessionId, agentId }: Caller): Reader {
-  // A compaction goes on with the main conversation's own prompt.
-  if (kind === 'main' || kind === 'compact')
-    return { name: sessionKey({ sessionId, agentId }), part: 'main' };
+  if (isMain(kind)) return { name: sessionKey({ sessionId, agentId }), part: 'main' };
   return { name: agentId ?? kind, part: 'side' };
 }

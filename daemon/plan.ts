@@ -21,6 +21,7 @@ import type { Conversation, WireRequest } from '../wire/message.ts';
 import { normalise } from '../wire/normalise.ts';
 import { parseRequest } from '../wire/parse.ts';
 import type { Deps } from './deps.ts';
+import { crowding } from './neighbours.ts';
 
 export type Admitted = {
   readonly received: Received;
@@ -80,7 +81,7 @@ export function makePlan({ request, caller, kind, override }: Admitted, deps: De
   const last = deps.memory.lastOf(turn, deps.clock.wall());
   const chain = chainOf(parts, modelFor(classification.task, deps), deps);
   const promptTokens = Math.max(1, Math.round(tokensOf(chain)));
-  const choices = candidates(deps, turn, request.model);
+  const choices = candidates(deps, { turn, kind, chain, requestedModel: request.model });
   const decision = decide({
     mode: deps.config.mode,
     kind,
@@ -172,17 +173,16 @@ function modelFor(task: Task, { config, fleet }: Deps): string {
   return member ? member.model(fleet.status(member.name)) : '';
 }
 
-function candidates(
-  { fleet, claude, memory, guardian, clock }: Deps,
-  turn: TurnEvidence,
-  requestedModel: string,
-): Candidate[] {
+type Coming = Pick<Plan, 'turn' | 'chain'> & { readonly kind: Kind; readonly requestedModel: string };
+
+function candidates(deps: Deps, { turn, requestedModel, ...coming }: Coming): Candidate[] {
+  const { fleet, claude, memory, guardian, clock } = deps;
   const nowMs = clock.wall();
   const local = fleet.candidates().map((candidate) => {
     memory.met(candidate.name, fleet.status(candidate.name), nowMs);
     if (candidate.state === 'down') guardian.lost(candidate.name);
     const editsFailing = memory.editsFailing(candidate.name, turn, nowMs);
-    const unsteady = memory.unsteady(candidate.name, nowMs);
+    const unsteady = memory.unsteady(candidate.name, nowMs) ?? crowding(deps, coming, candidate.name);
     return { ...candidate, ...(editsFailing && { editsFailing }), ...(unsteady && { unsteady }) };
   });
   // Its bytes pass unchanged, the model's name among them.
