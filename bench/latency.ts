@@ -41,7 +41,8 @@ type Way = keyof Ways;
 type Taken = Readonly<Record<Way, number[]>>;
 
 const WAYS: readonly Way[] = ['direct', 'forwarder', 'daemon'];
-const WARM_UP = 20;
+/** A daemon runs for days: what it costs is what it costs once its code has been compiled. */
+const WARM_UP = 200;
 
 async function inTurns(
   ways: Ways,
