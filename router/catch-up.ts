@@ -174,8 +174,7 @@ export function leavesPrefill(flavour: Flavour): boolean {
 
 const LEAST_STEP_TOKENS = 64;
 const MOST_STEP_TOKENS = 65_536;
-/** A backend that was hardly seen at work may be slow. */
-const FIRST_STEP_TOKENS = 128;
+/** A backend that was hardly seen at work may be slow: it begins with the least. */
 const FEW_SAMPLES = 2;
 
 /** As many tokens as are computed within so many seconds, behind those that are cached, with the doubt counted in. */
@@ -185,7 +184,7 @@ function nextCut(
   { seconds, mostTokens }: { readonly seconds: number; readonly mostTokens: number },
 ): number {
   let low = LEAST_STEP_TOKENS;
-  let high = Math.min(mostTokens, speed.samples < FEW_SAMPLES ? FIRST_STEP_TOKENS : MOST_STEP_TOKENS);
+  let high = Math.min(mostTokens, speed.samples < FEW_SAMPLES ? LEAST_STEP_TOKENS : MOST_STEP_TOKENS);
   while (high - low > LEAST_STEP_TOKENS / 2) {
     const middle = (low + high) / 2;
     const forecast = speed.ttft({ uncached: middle, cached });
