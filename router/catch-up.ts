@@ -176,6 +176,8 @@ const LEAST_STEP_TOKENS = 64;
 const MOST_STEP_TOKENS = 65_536;
 /** A backend that was hardly seen at work may be slow: it begins with the least. */
 const FEW_SAMPLES = 2;
+/** Standard deviations: someone waits for the end of a step that takes longer than was thought. */
+const BEYOND_DOUBT = 2;
 
 /** As many tokens as are computed within so many seconds, behind those that are cached, with the doubt counted in. */
 function nextCut(
@@ -188,7 +190,7 @@ function nextCut(
   while (high - low > LEAST_STEP_TOKENS / 2) {
     const middle = (low + high) / 2;
     const forecast = speed.ttft({ uncached: middle, cached });
-    if (forecast.seconds + forecast.sigma <= seconds) low = middle;
+    if (forecast.seconds + BEYOND_DOUBT * forecast.sigma <= seconds) low = middle;
     else high = middle;
   }
   return cached + Math.floor(low);
