@@ -164,15 +164,12 @@ describe('a pause', () => {
 
   it('measures what it saved on the first request that could use it', async () => {
     const site = await start();
-    site.lmstudio.scripts = [
-      readsAll(site),
-      readsAll(site),
-      says('Done.', { promptTokens: 700, cachedTokens: 640 }),
-    ];
+    // In as many steps as the machine is quick just now.
+    site.lmstudio.scripts = [readsAll(site)];
     site.mlx.scripts = [says('It counts lines.')];
     await done(post(site.url, question()));
     await until(() => site.warmups.length > 0);
-    const [{ computedTokens = 0, promptTokens = 0 } = {}] = site.warmups;
+    const [{ promptTokens = 0, cachedTokens = 0 } = {}] = site.warmups;
     site.lmstudio.scripts = [says('Done.', { promptTokens: promptTokens + 60, cachedTokens: promptTokens })];
     const messages = [
       { role: 'user', content: 'What does it do?' },
@@ -184,8 +181,10 @@ describe('a pause', () => {
     const use = site.warmups.find((one) => one.use !== undefined)?.use;
     assert.ok(use?.result === 'used');
     assert.equal(use.requestId, 'req_2');
-    assert.equal(use.tokens, computedTokens);
-    assert.ok(use.savedSeconds > 0);
+    // Not the ends of its steps, which each was read for itself alone.
+    assert.equal(use.tokens, promptTokens - cachedTokens);
+    // How much that is depends on the machine; that it is more than none is held in parts.test.ts.
+    assert.ok(use.savedSeconds >= 0);
   });
 
   it('breaks no cache, and what a break then makes of its work counts as lost', async () => {
@@ -311,37 +310,41 @@ describe('the prefill runner', () => {
     assert.equal(again.steps, 0);
   });
 
-  it('needs one slot for all its steps, however many, where another conversation has one', async () => {
+  it('needs one slot for all its steps, where other conversations have all but one', async () => {
     const site = await asked();
     site.lmstudio.scripts = [readsAll(site)];
+    const messages = [{ role: 'user', content: 'Fix src/other.ts' }];
     const headers = { 'x-claude-code-session-id': 'another' };
-    await done(
-      post(site.url, question({ messages: [{ role: 'user', content: 'Fix src/a.ts' }] }), { headers }),
-    );
+    await done(post(site.url, question({ messages }), { headers }));
     await until(() => site.deps.traffic.inFlight === 0);
+    for (const name of ['c', 'd', 'e', 'f', 'g', 'h']) {
+      const chain = [{ hash: name, tokens: 100 }];
+      site.deps.memory.observe({ backend: 'lmstudio', chain, ending: 'completed' }, Date.now());
+    }
     const report = await site.pauses.prefiller.run(goneOn(job(site)));
     assert.deepEqual([report.result, report.reason], ['completed', undefined]);
-    assert.ok(report.steps > 8, `${report.steps} steps, more than it has slots`);
+    assert.ok(report.steps > 1, 'more steps than there is room for');
   });
 
   it('goes on where it was cut off', async () => {
     const site = await asked();
+    // The first two are the shortest, however quick the machine is.
     let steps = 0;
     site.lmstudio.scripts = [
       async function* (request, signal) {
         steps += 1;
-        yield* steps < 3
+        yield* steps < 2
           ? readsAll(site)(request, signal)
           : hangs(() => site.deps.traffic.arrived()())(request, signal);
       },
     ];
     const cut = await site.pauses.prefiller.run(job(site));
-    assert.deepEqual([cut.result, cut.steps], ['cancelled', 3]);
-    const done = site.lmstudio.asked[1]?.conversation.system.length ?? 0;
+    assert.deepEqual([cut.result, cut.steps], ['cancelled', 2]);
+    const done = site.lmstudio.asked[0]?.conversation.system.length ?? 0;
     site.lmstudio.scripts = [readsAll(site)];
     const rest = await site.pauses.prefiller.run(job(site));
     assert.equal(rest.result, 'completed');
-    assert.ok((site.lmstudio.asked[3]?.conversation.system.length ?? 0) > done);
+    assert.ok((site.lmstudio.asked[2]?.conversation.system.length ?? 0) > done);
   });
 });
 
@@ -383,6 +386,8 @@ function readsAll(site: Site): Script {
   return async function* (request): AsyncGenerator<StreamItem> {
     const sizes = site.lmstudio.asked.map(({ promptTokens }) => promptTokens);
     const cachedTokens = Math.max(0, (sizes.at(-2) ?? 0) - 20);
+    // As a server does, it takes longer for more; else what is learned of its speed is the machine's noise.
+    await sleep((request.promptTokens - cachedTokens) / 10);
     yield* opening();
     yield { type: 'content_block_start', index: 0, content_block: { type: 'text', text: 'a' } };
     yield* closing('max_tokens', { promptTokens: request.promptTokens, cachedTokens });
