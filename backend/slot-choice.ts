@@ -4,6 +4,7 @@
 // Main conversations are left alone, for the server finds them by the same likeness, also where it has put them into
 // main memory meanwhile. All that is remembered of them is how long they are: so their slots are known again.
 
+import { keep } from '../wire/bounded.ts';
 import type { StreamItem } from '../wire/frame.ts';
 import type { BackendStatus, OpenRequest } from './backend.ts';
 import type { Http } from './http.ts';
@@ -96,13 +97,13 @@ export function createPlaces(): Places {
   }
 
   return {
-    read: (main, tokens) => remember(mains, main, tokens),
+    read: (main, tokens) => keep(mains, MOST_READERS, main, tokens),
     choose(side, slots) {
       const place = places.get(side);
       if (slots === undefined) return place;
       // Where it was before, unless a main conversation is there by now.
       const { id } = slots.find((slot) => slot.id === place && !isMain(slot)) ?? newPlace(slots) ?? {};
-      if (id !== undefined) remember(places, side, id);
+      if (id !== undefined) keep(places, MOST_READERS, side, id);
       return id;
     },
   };
@@ -110,12 +111,4 @@ export function createPlaces(): Places {
 
 function holds({ promptTokens }: Slot, { least, most }: Tokens): boolean {
   return promptTokens !== undefined && promptTokens >= least && promptTokens <= most;
-}
-
-/** The one that was used longest ago goes first. */
-function remember<Value>(map: Map<string, Value>, name: string, value: Value): void {
-  map.delete(name);
-  map.set(name, value);
-  const [oldest] = map.keys();
-  if (map.size > MOST_READERS && oldest !== undefined) map.delete(oldest);
 }

@@ -2,6 +2,8 @@
 // missed and so does what is left to read afterwards, so a stretch is a straight line in both; stretches follow one
 // another, are mixed by how likely they are, and go on for ever with fewer and fewer turns, and stay straight lines.
 
+import { dot } from '../wire/vector.ts';
+
 /** Tokens of the prompt that each backend has not seen, by its place among the candidates. */
 export type Missing = readonly number[];
 
@@ -67,10 +69,4 @@ export function secondsOf(
     waited += ((course.perMissing[at] ?? 0) + later) * tokens;
   }
   return { waited, preference: course.preference + goesOn * next.preference };
-}
-
-function dot(a: readonly number[], b: readonly number[]): number {
-  let sum = 0;
-  for (let at = 0; at < a.length; at += 1) sum += (a[at] ?? 0) * (b[at] ?? 0);
-  return sum;
 }

@@ -2,9 +2,9 @@
 // conversations of a project share theirs, so each different one is held once.
 
 import { hash } from 'node:crypto';
+import { keep } from '../wire/bounded.ts';
 import type { Segment } from '../wire/fingerprint.ts';
 import type { Tool } from '../wire/message.ts';
-import { keep } from './bounded.ts';
 import type { BreakCause, BreakSegment } from './breaks.ts';
 
 export type Front = {

@@ -1,7 +1,7 @@
 // Watches every conversation's prompts: each is to go on from the one before, and a server that held the one before is
 // to find it again. Where either fails, it says what broke and what that cost. Bounded; the oldest is forgotten first.
 
-import { keep } from './bounded.ts';
+import { keep } from '../wire/bounded.ts';
 import {
   type BreakCause,
   findBreak,

@@ -1,7 +1,7 @@
 // How a turn of this user usually goes on: calls, growth and length of answers, by what the turn turned out to be.
 // The priors were counted on 272 recorded sessions; what is seen here takes their place little by little.
 
-import { keep } from './bounded.ts';
+import { keep } from '../wire/bounded.ts';
 import type { Task } from './decision.ts';
 import { type Observation, tokensOf } from './observation.ts';
 import { fieldsOf, isPositive } from './saved.ts';

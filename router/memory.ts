@@ -2,7 +2,7 @@
 // backend a turn is on, who emitted which tool call, and how each backend's edits fare. Bounded; the oldest is
 // forgotten first. Time comes in as an argument, so that recorded days replay in seconds.
 
-import { keep } from './bounded.ts';
+import { keep } from '../wire/bounded.ts';
 import type { BackendName } from './decision.ts';
 import { createEditRecord, type EditRecord } from './edit-record.ts';
 import { createHabits, type Habits } from './habits.ts';

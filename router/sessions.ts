@@ -1,6 +1,6 @@
 // Which backend each turn and each conversation is on, and whether pauses are used to catch up.
 
-import { keep } from './bounded.ts';
+import { keep } from '../wire/bounded.ts';
 import type { BackendName } from './decision.ts';
 import type { TurnName } from './observation.ts';
 import type { TurnEvidence } from './turn.ts';

@@ -7,6 +7,7 @@
 // One report moves the weights by at most a few standard deviations; several that all say the same make the filter
 // doubt what it knew, for a server may have been exchanged or slowed down.
 
+import { dot } from '../wire/vector.ts';
 import { createColdSpread, type SavedColdSpread } from './cold-spread.ts';
 import { fieldsOf, isFiniteNumber } from './saved.ts';
 
@@ -203,12 +204,6 @@ function quadratic(matrix: readonly (readonly number[])[], vector: readonly numb
       vector,
     ),
   );
-}
-
-function dot(a: readonly number[], b: readonly number[]): number {
-  let sum = 0;
-  for (let at = 0; at < a.length; at += 1) sum += (a[at] ?? 0) * (b[at] ?? 0);
-  return sum;
 }
 
 /** Undefined where what was saved is of another shape: then everything is learned anew. */

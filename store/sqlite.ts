@@ -4,7 +4,7 @@
 
 import type Database from 'better-sqlite3';
 import { CompiledQuery, type DatabaseConnection, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely';
-import { keep } from '../router/bounded.ts';
+import { keep } from '../wire/bounded.ts';
 import { isSafeSqlite } from './sqlite-version.ts';
 
 export class StoreDialect extends SqliteDialect {

@@ -7,6 +7,7 @@
 import type { Fields } from './fields.ts';
 import { TEXT_CLASSES, type TextClass } from './text-classes.ts';
 import { PRIOR_COVARIANCE, PRIOR_WEIGHTS } from './token-prior.ts';
+import { dot } from './vector.ts';
 
 export type TokenWeights = {
   /** One for each class, then the unexplained tokens of each front. */
@@ -136,8 +137,4 @@ function update(before: TokenWeights, added: Added, tokens: number): TokenWeight
     ),
     fronts: before.fronts,
   };
-}
-
-function dot(a: readonly number[], b: readonly number[]): number {
-  return a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
 }

@@ -1,8 +1,8 @@
 // How much of a prefill a server's cache can give back, as it was seen to do: one that cannot be trimmed has no use for
 // the pieces of a prompt. Learned for each model, for it is the model's kind of cache that decides.
 
-import { keep } from '../../router/bounded.ts';
 import type { CacheUse } from '../../router/catch-up.ts';
+import { keep } from '../../wire/bounded.ts';
 
 export type CacheUses = {
   of(backend: string, model: string): CacheUse;

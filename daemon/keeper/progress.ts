@@ -1,9 +1,9 @@
 // How far a prefill came that was cut off: the next one goes on there. A place is named by the part of the prompt before
 // it, so that it is found again in the longer prompt of the next pause, and not in another one.
 
-import { keep } from '../../router/bounded.ts';
 import { type Chain, tokensOf } from '../../router/observation.ts';
 import { sessionKey } from '../../router/sessions.ts';
+import { keep } from '../../wire/bounded.ts';
 
 type Job = {
   readonly backend: string;

@@ -1,10 +1,10 @@
 // The prompts of the conversations that go on, so that a pause can be used for them. In memory only, bounded, and
 // never logged: they are what a person and their files said.
 
-import { keep } from '../../router/bounded.ts';
 import type { Target } from '../../router/decision.ts';
 import { type Chain, tokensOf } from '../../router/observation.ts';
 import { sessionKey } from '../../router/sessions.ts';
+import { keep } from '../../wire/bounded.ts';
 import { nextSegment } from '../../wire/fingerprint.ts';
 import type { Conversation } from '../../wire/message.ts';
 import { withAnswer } from '../../wire/normalise.ts';

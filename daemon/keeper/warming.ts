@@ -1,8 +1,8 @@
 // The front of a project (system prompt, tools, its rules) on the servers that its sessions go to: what is lost when a
 // server is restarted, and what each new session begins with.
 
-import { keep } from '../../router/bounded.ts';
 import { tokensOf } from '../../router/observation.ts';
+import { keep } from '../../wire/bounded.ts';
 import { projectFront } from '../../wire/opening.ts';
 import type { KeeperDeps } from './keeper.ts';
 import { followsTasks } from './pause.ts';

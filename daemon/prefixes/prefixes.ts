@@ -1,7 +1,7 @@
 // Each project's front outlives the daemon: written when it changes, and computed again after a start, before the
 // first request needs it.
 
-import { keep } from '../../router/bounded.ts';
+import { keep } from '../../wire/bounded.ts';
 import type { KeptPrompt } from '../keeper/prompts.ts';
 import { nameOf, prefixOf, type SavedPrefix } from './prefix.ts';
 import type { PrefixStore } from './store.ts';

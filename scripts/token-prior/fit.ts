@@ -5,6 +5,7 @@
 //   npm ci --prefix scripts/token-prior && node scripts/token-prior/fit.ts
 
 import { writeFileSync } from 'node:fs';
+import { dot } from '../../wire/vector.ts';
 import { packPieces } from './pieces.ts';
 import { solve } from './solve.ts';
 import { textsByKind } from './texts.ts';
@@ -60,10 +61,6 @@ ${table.join('\n')}
 } as const;
 `,
 );
-
-function dot(a: readonly number[], b: readonly number[]): number {
-  return a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
-}
 
 function quoted(text: string): string {
   return `'${text.replace(/[\\']/g, '\\$&')}'`;

@@ -1,5 +1,7 @@
 // Weighted least squares that single odd texts do not spoil: what is far off counts less in the next round.
 
+import { dot } from '../../wire/vector.ts';
+
 /** Relative error from which on a text counts less. */
 const ODD = 0.03;
 /** Tokens: below this a text's error says little. */
@@ -52,8 +54,4 @@ function eliminate(system: number[][]): readonly number[] {
     }
   }
   return system.map((line, at) => (line.at(-1) ?? 0) / (line[at] ?? 1));
-}
-
-function dot(a: readonly number[], b: readonly number[]): number {
-  return a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
 }
