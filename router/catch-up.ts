@@ -4,10 +4,11 @@
 // of it; so a piece is short, and the next one finds it in the cache. But each piece may leave an entry in the server's
 // cache, and an entry more may push out a conversation that someone wants to go on with.
 
+import { keepsSteps } from './capacity.ts';
 import type { BackendName } from './decision.ts';
 import { type Chain, tokensOf } from './observation.ts';
 import type { Speed } from './speed.ts';
-import { type Flavour, keepsSteps, type Match } from './warmth.ts';
+import type { Flavour, Match } from './warmth.ts';
 
 /** `whole`: what is computed serves only a prompt that begins with all of it. `nothing`: not even that was seen to help. */
 export type CacheUse = 'steps' | 'whole' | 'nothing';

@@ -2,6 +2,7 @@
 // what was sent there and completed, forgotten as that kind of server forgets, and corrected by what comes back.
 // Reports only ever lower the belief in what was sent or restore it to that: they never add a prompt.
 
+import { createCapacity, keepsSteps, LOST_SHARE, TELLING_TOKENS } from './capacity.ts';
 import { type Chain, type Observation, sharedLength, tokensOf } from './observation.ts';
 import { fieldsOf, isFiniteNumber } from './saved.ts';
 
@@ -82,19 +83,6 @@ type Found = Place & {
   readonly step: number;
 };
 
-/**
- * Conversations that a server keeps apart. mlx_lm.server has ten entries and drops the oldest inserted, and a
- * conversation that goes on is inserted anew; the others drop the least recently used, which comes to the same.
- */
-const CAPACITY: Readonly<Record<Flavour, number>> = {
-  'mlx-lm': 10,
-  lmstudio: 4,
-  'llama.cpp': 8,
-  vllm: 64,
-  claude: 64,
-  other: 1,
-};
-
 /** Idle time in milliseconds below which a belief belongs to the first, the second … of the tallies. */
 const IDLE_STEPS_MS = [5 * 60_000, 60 * 60_000, Number.POSITIVE_INFINITY] as const;
 const PRIOR_KEPT = [0.95, 0.85, 0.6] as const;
@@ -103,9 +91,6 @@ const PRIOR_KEPT_UNKNOWN = [0.7, 0.5, 0.3] as const;
 /** Weight of the prior in reports, and how much of the past each report leaves. */
 const PRIOR_WEIGHT = 1;
 const REMEMBER = 0.95;
-/** Below so many tokens a match is a template's header or a few common words, and its loss no evidence. */
-const TELLING_TOKENS = 500;
-const LOST_SHARE = 0.1;
 const TELLING_ANSWER_TOKENS = 30;
 const ANSWER_GAIN = 0.1;
 /** Believed prompts that were gone, one after another: from so many on the server is taken for restarted. */
@@ -160,6 +145,13 @@ export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmt
     return losses >= LOSSES_OF_A_RESTART;
   }
 
+  function learn(found: Found, cached: number): void {
+    const share = Math.min(1, cached / found.tokens);
+    count(found.step, share);
+    learnAnswer(found, cached);
+    if (isRestart(share)) forget();
+  }
+
   function forget(): void {
     held = [];
     capacity.forget();
@@ -180,15 +172,12 @@ export function createWarmth(flavour: Flavour = 'other', saved?: unknown): Warmt
     },
     observe({ chain, ending, cachedTokens, promptTokens, outputTokens = 0, isStep = false }, nowMs) {
       const found = find(chain, nowMs);
-      const { tokens, step } = found;
-      // The asker's estimates and the server's own count may differ: shares of the whole do not.
-      const scale = isCount(promptTokens) && promptTokens > 0 ? promptTokens / tokensOf(chain) : 1;
-      if (isCount(cachedTokens)) capacity.learn(found, cachedTokens / scale);
-      if (isCount(cachedTokens) && tokens >= TELLING_TOKENS) {
-        const share = Math.min(1, cachedTokens / (tokens * scale));
-        count(step, share);
-        learnAnswer(found, cachedTokens / scale);
-        if (isRestart(share)) forget();
+      if (isCount(cachedTokens)) {
+        // The asker's estimates and the server's own count may differ: shares of the whole do not.
+        const scale = isCount(promptTokens) && promptTokens > 0 ? promptTokens / tokensOf(chain) : 1;
+        const cached = cachedTokens / scale;
+        capacity.learn(found, cached);
+        if (found.tokens >= TELLING_TOKENS) learn(found, cached);
       }
       if (ending === 'completed') hold(chain, outputTokens, { nowMs, isStep });
     },
@@ -222,34 +211,6 @@ function placeOf(chain: Chain, held: readonly Held[], answerKept: number): Place
     if (isBest) best = { tokens, prompt, answer, usedMs: one.usedMs, newer: held.length - 1 - at };
   }
   return { ...best, inOthers };
-}
-
-/**
- * How many conversations a server with slots keeps depends on its settings and on the model's size, and it tells
- * neither. Where one is gone, it has no room for more than those that came after it.
- */
-function createCapacity(flavour: Flavour) {
-  const most = CAPACITY[flavour];
-  let conversations = most;
-  return {
-    get conversations() {
-      return conversations;
-    },
-    learn({ tokens, newer, inOthers }: Found, cached: number): void {
-      if (keepsSteps(flavour)) return;
-      const isGone = cached < inOthers + LOST_SHARE * tokens && tokens - inOthers >= TELLING_TOKENS;
-      if (isGone && newer > 0) conversations = newer;
-      if (cached >= tokens + TELLING_TOKENS) conversations = Math.min(conversations + 1, most);
-    },
-    forget(): void {
-      conversations = most;
-    },
-  };
-}
-
-/** Keeps an entry of each request, also of those that a later one has gone beyond. */
-export function keepsSteps(flavour: Flavour): boolean {
-  return flavour === 'mlx-lm';
 }
 
 function summaryOf(held: readonly Held[]): HeldPrompts | undefined {

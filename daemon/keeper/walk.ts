@@ -1,10 +1,10 @@
 // The steps of one prefill, each cut by what is known of the server when its turn comes.
 
 import { randomUUID } from 'node:crypto';
+import { keepsSteps } from '../../router/capacity.ts';
 import { cutsOf, startOf, worthKeeping } from '../../router/catch-up.ts';
 import { type Chain, tokensOf } from '../../router/observation.ts';
 import { sessionKey } from '../../router/sessions.ts';
-import { keepsSteps } from '../../router/warmth.ts';
 import { frontOf } from '../../wire/front.ts';
 import type { Conversation } from '../../wire/message.ts';
 import type { Member } from '../fleet.ts';
