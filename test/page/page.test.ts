@@ -154,6 +154,29 @@ on(
 );
 
 on(
+  'a chart that is not drawn anew yet makes a narrowed page no wider',
+  { past: workingDay(Date.now(), 30, 3) },
+  async (stage) => {
+    const { page, end } = await visit(browser, stage.url);
+    // The browser tells of a new size when it has time to: here it never has.
+    await page.addInitScript(() => {
+      globalThis.ResizeObserver = class {
+        observe() {}
+        unobserve() {}
+        disconnect() {}
+      };
+    });
+    await page.reload();
+    await page.locator('#ttft-chart canvas').waitFor();
+    await page.setViewportSize({ width: 400, height: 860 });
+    const canvas = await page.locator('#ttft-chart canvas').boundingBox();
+    assert.ok((canvas?.width ?? 0) > 400, 'the chart is as wide as it was');
+    await assertFits(page);
+    await end();
+  },
+);
+
+on(
   'one request is explained in a panel with an address of its own, by keyboard alone',
   { past: workingDay(Date.now(), 30, 3) },
   async (stage) => {
