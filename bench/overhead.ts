@@ -2,7 +2,7 @@
 //
 //   --json            figures as JSON on stdout
 //   --quick           few samples, to see that it works: the daemon runs from source
-//   --entry FILE      the daemon to measure, e.g. an installed package's dist/cli/main.js; else it is built here
+//   --entry FILE      the daemon to measure, e.g. an installed package's dist/cli/main.cjs; else it is built here
 //   --cpu-prof FOLDER the daemon under load writes a CPU profile there (figures are worse then)
 
 import { execFileSync } from 'node:child_process';
@@ -48,11 +48,8 @@ else process.stdout.write(`${renderTable(figures)}\n`);
 
 function build(): string {
   progress('building dist/ …');
-  const typescript = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-  execFileSync(process.execPath, [typescript, '-p', join(ROOT, 'tsconfig.build.json')], {
-    stdio: ['ignore', 2, 2],
-  });
-  return join(ROOT, 'dist', 'cli', 'main.js');
+  execFileSync(process.execPath, [join(ROOT, 'scripts', 'build.ts')], { stdio: ['ignore', 2, 2] });
+  return join(ROOT, 'dist', 'cli', 'main.cjs');
 }
 
 function profiling(): readonly string[] {

@@ -32,7 +32,7 @@ async function startScript(name: string, ...args: readonly string[]): Promise<Ru
 }
 
 export type DaemonOptions = {
-  /** The file that `node` runs: `dist/cli/main.js`, or an installed package's. */
+  /** The file that `node` runs: `dist/cli/main.cjs`, or an installed package's. */
   readonly entry: string;
   readonly backendUrl: string;
   /** Arguments of node itself, such as `--cpu-prof`. */

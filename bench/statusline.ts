@@ -54,14 +54,13 @@ try {
 
 /** The package as npm would put it there. */
 function compiled(into: string): string {
-  const tsc = join(root, 'node_modules/.bin/tsc');
-  const built = spawnSync(tsc, ['-p', 'tsconfig.build.json', '--outDir', join(into, 'dist')], {
-    cwd: root,
+  const built = spawnSync(process.execPath, [join(root, 'scripts/build.ts'), join(into, 'dist')], {
+    stdio: ['ignore', 2, 2],
   });
-  if (built.status !== 0) throw new Error(`tsc failed: ${built.stdout}`);
+  if (built.status !== 0) throw new Error('The build failed: see above.');
   copyFileSync(join(root, 'package.json'), join(into, 'package.json'));
   symlinkSync(join(root, 'node_modules'), join(into, 'node_modules'));
-  return join(into, 'dist/cli/main.js');
+  return join(into, 'dist/cli/main.cjs');
 }
 
 async function seed(home: string): Promise<void> {

@@ -57,7 +57,7 @@ export const HEAP_ARGUMENTS = ['--max-semi-space-size=4'];
 function spawnDaemon(home: string, flags: ConfigFlags) {
   const log = openLog(home);
   const logStart = fstatSync(log).size;
-  const program = join(import.meta.dirname, `main${extname(import.meta.filename)}`);
+  const program = join(import.meta.dirname, `program${extname(import.meta.filename)}`);
   const child = spawn(
     process.execPath,
     [...HEAP_ARGUMENTS, program, 'start', '--foreground', ...flagArguments(flags)],

@@ -40,7 +40,7 @@ export async function readSessionLine(
   sessionId: string,
   nodesSqlite = process.versions['sqlite'] ?? '0',
 ): Promise<SessionLine | undefined> {
-  const file = isSafeSqlite(nodesSqlite) ? await openByNode(path) : await openByAddon(path);
+  const file = isSafeSqlite(nodesSqlite) ? openByNode(path) : await openByAddon(path);
   try {
     const newest = file.first(NEWEST, sessionId) as
       | Pick<SessionLine, 'task' | 'backend' | 'ttftMs'>
@@ -54,8 +54,9 @@ export async function readSessionLine(
 
 type ReadOnlyFile = { first(sql: string, parameter: string): unknown; close(): void };
 
-async function openByNode(path: string): Promise<ReadOnlyFile> {
-  const { DatabaseSync } = await import('node:sqlite');
+function openByNode(path: string): ReadOnlyFile {
+  // Not imported: from a bundled file that would load Node's loader of modules first.
+  const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
   const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
   return { first: (sql, parameter) => db.prepare(sql).get(parameter), close: () => db.close() };
 }

@@ -15,6 +15,8 @@ import { type FakeChat, startFakeChat } from '../fake/chat.ts';
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..', '..');
 
+const SESSION = 'a2f1c9d0-0000-4000-8000-000000000001';
+
 let folder: string;
 let fake: FakeChat;
 let env: NodeJS.ProcessEnv;
@@ -46,7 +48,19 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const bin = () => join(folder, 'node_modules', 'anyclaude-daemon', 'dist', 'cli', 'main.js');
+const bin = () => join(folder, 'node_modules', 'anyclaude-daemon', 'dist', 'cli', 'main.cjs');
+
+/** The one file that a prompt line runs. */
+async function statusline(): Promise<string> {
+  const child = spawn(process.execPath, [bin(), 'statusline'], { env, cwd: folder });
+  let line = '';
+  child.stdout.on('data', (data) => {
+    line += data;
+  });
+  child.stdin.end(JSON.stringify({ session_id: SESSION }));
+  await once(child, 'close');
+  return line;
+}
 
 test('the tarball holds what runs and nothing of the workshop', async () => {
   const { stdout } = await run(
@@ -57,7 +71,7 @@ test('the tarball holds what runs and nothing of the workshop', async () => {
     },
   );
   const files = stdout.trim().split('\n');
-  assert.ok(files.includes('package/dist/cli/main.js'));
+  assert.ok(files.includes('package/dist/cli/main.cjs'));
   assert.ok(files.includes('package/cli/serve-mlx.py'));
   assert.ok(files.includes('package/LICENSE'));
   for (const file of ['index.html', 'main.js', 'style.css', 'icon.svg']) {
@@ -93,6 +107,7 @@ test('the installed package starts, migrates, answers, reports and stops', async
         model: 'claude-anyclaude',
         max_tokens: 16,
         messages: [{ role: 'user', content: 'What is this?' }],
+        metadata: { user_id: JSON.stringify({ session_id: SESSION }) },
       }),
     });
     const firstAnswerMs = performance.now() - startedMs;
@@ -115,6 +130,7 @@ test('the installed package starts, migrates, answers, reports and stops', async
     }
     assert.deepEqual(kinds, ['main']);
 
+    assert.match(await statusline(), /^analysis \S+ mlx-lm . hit /);
     const status = await run(process.execPath, [bin(), 'status', '--json'], { env, cwd: folder });
     assert.equal(JSON.parse(status.stdout).running, true);
   } finally {
@@ -122,6 +138,7 @@ test('the installed package starts, migrates, answers, reports and stops', async
     if (daemon.exitCode === null) await once(daemon, 'exit');
   }
   assert.equal(daemon.exitCode, 0);
+  assert.equal(await statusline(), 'anyclaude is not running\n');
   const stats = await run(process.execPath, [bin(), 'stats', '--json'], { env, cwd: folder });
   assert.equal(JSON.parse(stats.stdout).totals.completed, 1);
   assert.equal((await stat(join(folder, 'home'))).mode & 0o777, 0o700);
