@@ -10,8 +10,8 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
 import express from 'express';
-import { MAX_BACKENDS } from '../daemon/config-schema.ts';
-import { createMetrics } from '../daemon/metrics.ts';
+import { MAX_BACKENDS } from '../daemon/config/schema.ts';
+import { createMetrics } from '../daemon/metrics/metrics.ts';
 import type { Outcome } from '../router/outcome.ts';
 import { atMost, type Figure, median, percentile, renderTable } from './figures.ts';
 

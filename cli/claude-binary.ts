@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import type { Environment } from '../daemon/config.ts';
+import type { Environment } from '../daemon/config/config.ts';
 
 export const CLAUDE_MISSING =
   'Claude Code (claude) is not on the PATH. Install it with: npm install -g @anthropic-ai/claude-code, or name it in ANYCLAUDE_CLAUDE_BIN.';

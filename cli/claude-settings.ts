@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Environment } from '../daemon/config.ts';
+import type { Environment } from '../daemon/config/config.ts';
 
 export type ClaudeSettings = {
   /** The file, or `--settings`. */

@@ -1,6 +1,6 @@
 // Claude Code's arguments: the user's, and a permission mode in front where nobody named one.
 
-import type { Config } from '../daemon/config.ts';
+import type { Config } from '../daemon/config/config.ts';
 import { type ClaudeSettings, settingsArgument } from './claude-settings.ts';
 
 export type ClientArguments = { readonly args: readonly string[]; readonly notes: readonly string[] };

@@ -1,7 +1,7 @@
 // What Claude Code has to be told so that it works well with the daemon: pure, one table of variables with
 // the reason for each. A variable that the user has set stays as it is; only the base URL is replaced.
 
-import type { Config, Environment } from '../daemon/config.ts';
+import type { Config, Environment } from '../daemon/config/config.ts';
 import type { StatusReport } from '../daemon/status.ts';
 import { chooseWindow, participants } from './context-window.ts';
 

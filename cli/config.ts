@@ -1,4 +1,10 @@
-import { type Config, type ConfigFlags, configJsonSchema, configPath, readConfig } from '../daemon/config.ts';
+import {
+  type Config,
+  type ConfigFlags,
+  configJsonSchema,
+  configPath,
+  readConfig,
+} from '../daemon/config/config.ts';
 import { EXIT, type ExitCode, print, printJson } from './terminal.ts';
 
 export function showPath(flags: ConfigFlags): ExitCode {

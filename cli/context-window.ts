@@ -1,6 +1,6 @@
 // How large a context Claude Code may build up: what the smallest backend that takes part can hold.
 
-import type { Config } from '../daemon/config.ts';
+import type { Config } from '../daemon/config/config.ts';
 import type { StatusReport } from '../daemon/status.ts';
 
 /** Below this Claude Code refuses to work or compacts after every step. */

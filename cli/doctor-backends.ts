@@ -1,4 +1,4 @@
-import type { BackendConfig, Config } from '../daemon/config.ts';
+import type { BackendConfig, Config } from '../daemon/config/config.ts';
 import type { BackendReport, StatusReport } from '../daemon/status.ts';
 import { LEAST_WINDOW_TOKENS } from './context-window.ts';
 import type { Check } from './doctor.ts';

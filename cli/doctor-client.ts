@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import type { Config, Environment } from '../daemon/config.ts';
+import type { Config, Environment } from '../daemon/config/config.ts';
 import { CLAUDE_MISSING, findClaude } from './claude-binary.ts';
 import { type ClaudeSettings, readClaudeSettings } from './claude-settings.ts';
 import { explainJudgedMode, isJudgedMode } from './client-arguments.ts';

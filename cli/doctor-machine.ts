@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { Config } from '../daemon/config.ts';
+import type { Config } from '../daemon/config/config.ts';
 import { databasePath } from '../daemon/state.ts';
 import { openDatabase } from '../store/database.ts';
 import type { Check } from './doctor.ts';

@@ -1,7 +1,7 @@
 // Checks what the daemon and Claude Code need, one line each, with what to do where something is wrong.
 
-import { type Config, ConfigError, type ConfigFlags, readConfig } from '../daemon/config.ts';
-import { unreadVariables } from '../daemon/config-sources.ts';
+import { type Config, ConfigError, type ConfigFlags, readConfig } from '../daemon/config/config.ts';
+import { unreadVariables } from '../daemon/config/sources.ts';
 import { type DaemonState, daemonUrl, findDaemon } from '../daemon/state.ts';
 import { checkBackends } from './doctor-backends.ts';
 import { checkClient } from './doctor-client.ts';

@@ -1,4 +1,4 @@
-import { type ConfigFlags, readConfig } from '../daemon/config.ts';
+import { type ConfigFlags, readConfig } from '../daemon/config/config.ts';
 import { daemonUrl, findDaemon } from '../daemon/state.ts';
 import { isSignedIn, readClaudeSettings } from './claude-settings.ts';
 import { clientEnvironment } from './client-environment.ts';

@@ -1,7 +1,7 @@
 // The daemon in this process. It owns the signals, the state file and the bound on the log.
 
 import { answeringPid } from '../daemon/alive.ts';
-import { type Config, type ConfigFlags, readConfig } from '../daemon/config.ts';
+import { type Config, type ConfigFlags, readConfig } from '../daemon/config/config.ts';
 import type { RunningDaemon } from '../daemon/main.ts';
 import {
   clearState,

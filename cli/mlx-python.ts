@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Config, Environment } from '../daemon/config.ts';
+import type { Config, Environment } from '../daemon/config/config.ts';
 
 export type MlxPython = { readonly python: string; readonly mlxVersion: string };
 

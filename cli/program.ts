@@ -5,7 +5,7 @@ import type { Command, Option } from 'commander';
 import type { ExitCode } from './terminal.ts';
 
 const { EXIT, note } = await import('./terminal.ts');
-const { ConfigError } = await import('../daemon/config-error.ts');
+const { ConfigError } = await import('../daemon/config/error.ts');
 const { packageVersion } = await import('../daemon/version.ts');
 const { Argument, Command: Program, CommanderError, Option: ProgramOption } = await import('commander');
 

@@ -1,5 +1,5 @@
-import type { ConfigFlags } from '../daemon/config.ts';
-import { readConfig } from '../daemon/config.ts';
+import type { ConfigFlags } from '../daemon/config/config.ts';
+import { readConfig } from '../daemon/config/config.ts';
 import { findDaemon, homeFolder } from '../daemon/state.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';

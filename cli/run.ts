@@ -1,6 +1,6 @@
 // Claude Code, connected to the daemon. Its terminal, its arguments and its exit code are its own.
 
-import { type ConfigFlags, readConfig } from '../daemon/config.ts';
+import { type ConfigFlags, readConfig } from '../daemon/config/config.ts';
 import { daemonUrl } from '../daemon/state.ts';
 import { runInPlace } from './child.ts';
 import { CLAUDE_MISSING, findClaude } from './claude-binary.ts';

@@ -1,7 +1,7 @@
 // The daemon that runs, as the commands see it.
 
 import { askDaemon } from '../daemon/alive.ts';
-import type { Config } from '../daemon/config.ts';
+import type { Config } from '../daemon/config/config.ts';
 import { type DaemonState, daemonUrl } from '../daemon/state.ts';
 import type { StatusReport } from '../daemon/status.ts';
 

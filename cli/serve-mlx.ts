@@ -1,7 +1,7 @@
 // mlx_lm.server as it is, started so that what its prompt cache holds outlives it (serve-mlx.py).
 
 import { join } from 'node:path';
-import { type Config, type ConfigFlags, isLoopback, readConfig } from '../daemon/config.ts';
+import { type Config, type ConfigFlags, isLoopback, readConfig } from '../daemon/config/config.ts';
 import { openHome } from '../daemon/state.ts';
 import { runInPlace } from './child.ts';
 import { findMlxPython, LAUNCHER } from './mlx-python.ts';

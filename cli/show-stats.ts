@@ -22,7 +22,7 @@ export function showStats(options: StatsOptions): Promise<ExitCode> {
 
 /** The configuration takes longer to load than all else: only who needs its prices waits for it. */
 async function prices(): Promise<PriceTable | undefined> {
-  const { ConfigError, readConfig } = await import('../daemon/config.ts');
+  const { ConfigError, readConfig } = await import('../daemon/config/config.ts');
   try {
     return readConfig({ flags: {}, env: process.env }).prices;
   } catch (error) {

@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { extname, join, resolve } from 'node:path';
-import { type ConfigFlags, readConfig } from '../daemon/config.ts';
+import { type ConfigFlags, readConfig } from '../daemon/config/config.ts';
 import { type DaemonState, daemonUrl, findDaemon, logPath, openHome, openLog } from '../daemon/state.ts';
 import { pause } from './running.ts';
 import { EXIT, type ExitCode, note, print } from './terminal.ts';

@@ -6,7 +6,7 @@ import type { Memory } from '../router/memory.ts';
 import type { Outcome } from '../router/outcome.ts';
 import type { StartedRequest } from '../store/row.ts';
 import type { TokenEstimator } from '../wire/count.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import type { Clock } from './draft.ts';
 import type { Fleet } from './fleet.ts';
 import type { Prompts } from './keeper/prompts.ts';

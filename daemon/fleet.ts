@@ -3,7 +3,7 @@
 import type { Backend, BackendStatus } from '../backend/backend.ts';
 import type { Candidate } from '../router/candidate.ts';
 import type { Fault } from '../wire/error.ts';
-import type { BackendConfig } from './config.ts';
+import type { BackendConfig } from './config/config.ts';
 import { createHealth, type Health } from './health.ts';
 
 /** A backend's gate, as far as others may see it. */

@@ -2,7 +2,7 @@
 
 import type { BackendStatus } from '../backend/backend.ts';
 import type { Fault } from '../wire/error.ts';
-import type { BackendConfig } from './config.ts';
+import type { BackendConfig } from './config/config.ts';
 import type { Member } from './fleet.ts';
 
 export type Health = {

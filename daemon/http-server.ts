@@ -2,7 +2,7 @@
 
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 
 /** Rejects with the error of `listen`, its `code` included. */
 export function listen(server: Server, { host, port }: Config): Promise<void> {

@@ -6,7 +6,7 @@ import { createGate } from '../backend/gate.ts';
 import { createNativeBackend } from '../backend/native.ts';
 import { probe, resolveModel } from '../backend/probe.ts';
 import { proveAlive } from '../backend/proof.ts';
-import type { BackendConfig, Config } from './config.ts';
+import type { BackendConfig, Config } from './config/config.ts';
 import type { Member } from './fleet.ts';
 
 /** A machine that computes fewer prompt tokens a second than this has given up, not begun. */

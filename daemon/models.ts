@@ -2,7 +2,7 @@
 // route picker.
 
 import { routeModels } from '../router/override.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 
 export type ModelList = {
   readonly data: readonly {

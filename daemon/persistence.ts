@@ -1,7 +1,7 @@
 // What outlives the daemon and its servers of the prompts that were computed: the front of each project's prompt on
 // disk, and the slots of llama.cpp servers in files of their own. All of it off where a person wants nothing kept.
 
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import type { Fleet } from './fleet.ts';
 import type { Power } from './keeper/power.ts';
 import type { Prefiller } from './keeper/prefill.ts';

@@ -19,7 +19,7 @@ import {
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { answeringPid, isAlive } from './alive.ts';
-import { ConfigError } from './config-error.ts';
+import { ConfigError } from './config/error.ts';
 import { logPath, statePath } from './home.ts';
 
 export { databasePath, homeFolder, logPath } from './home.ts';

@@ -4,7 +4,7 @@ import type { BackendStatus } from '../backend/backend.ts';
 import type { Memory } from '../router/memory.ts';
 import type { HeldPrompts } from '../router/warmth.ts';
 import type { RecorderHealth } from '../store/recorder.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import type { Fleet } from './fleet.ts';
 import type { KeeperStatus } from './keeper/keeper.ts';
 

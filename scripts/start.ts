@@ -6,7 +6,7 @@ import { closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { screenOf } from '../cli/screen.ts';
 import { runStats } from '../cli/stats.ts';
-import { type Config, readConfig } from '../daemon/config.ts';
+import { type Config, readConfig } from '../daemon/config/config.ts';
 import {
   type DaemonState,
   daemonUrl,

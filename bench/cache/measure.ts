@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { probe, resolveModel } from '../../backend/probe.ts';
-import { loadConfig } from '../../daemon/config.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
 import { startDaemon } from '../../daemon/main.ts';
 import { median, percentile } from '../figures.ts';
 import { ask, type Sample, type Way } from './ask.ts';

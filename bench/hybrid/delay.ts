@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadConfig } from '../../daemon/config.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
 import { type RunningDaemon, startDaemon } from '../../daemon/main.ts';
 import type { StatusReport } from '../../daemon/status.ts';
 import { PREFILL_LIMITS } from '../../router/catch-up.ts';

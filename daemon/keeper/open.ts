@@ -4,7 +4,7 @@ import { PREFILL_LIMITS } from '../../router/catch-up.ts';
 import type { Outcome } from '../../router/outcome.ts';
 import type { Recorder } from '../../store/recorder.ts';
 import type { Deps } from '../deps.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { createCacheUses } from './cache-use.ts';
 import { createGains } from './gains.ts';
 import { createKeeper, type Keeper } from './keeper.ts';

@@ -3,7 +3,7 @@
 import { planCatchUp, type Resting, type Standby } from '../../router/catch-up.ts';
 import type { Task } from '../../router/decision.ts';
 import { sessionKey } from '../../router/sessions.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { KeeperDeps } from './keeper.ts';
 import type { PrefillJob } from './prefill.ts';
 import type { KeptPrompt } from './prompts.ts';

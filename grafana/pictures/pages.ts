@@ -1,6 +1,6 @@
 // What the daemon would have shown at `/metrics` in the course of a day, page by page.
 
-import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
+import { createMetrics, type Metrics } from '../../daemon/metrics/metrics.ts';
 import type { Outcome } from '../../router/outcome.ts';
 import type { Day } from './day.ts';
 import { SERVERS } from './server.ts';

@@ -1,6 +1,6 @@
 // The two model servers of `npm start`: a person's own where they answer, small real stand-ins where they do not.
 
-import type { Config } from '../../daemon/config.ts';
+import type { Config } from '../../daemon/config/config.ts';
 import { available, type Engine, startMlx } from '../../test/engine/engines.ts';
 
 export type Role = 'mlx-lm' | 'lmstudio';

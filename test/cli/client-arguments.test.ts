@@ -6,7 +6,7 @@ import { after, describe, it } from 'node:test';
 import { isSignedIn, readClaudeSettings } from '../../cli/claude-settings.ts';
 import { clientArguments } from '../../cli/client-arguments.ts';
 import { overriddenBy } from '../../cli/run.ts';
-import { loadConfig } from '../../daemon/config.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'anyclaude-settings-'));
 after(() => rmSync(root, { recursive: true, force: true }));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type ClientSituation, clientEnvironment } from '../../cli/client-environment.ts';
-import { loadConfig } from '../../daemon/config.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
 import type { BackendReport, StatusReport } from '../../daemon/status.ts';
 
 const URL_OF_DAEMON = 'http://127.0.0.1:4784';

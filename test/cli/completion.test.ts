@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { MODES } from '../../daemon/config-schema.ts';
+import { MODES } from '../../daemon/config/schema.ts';
 import { STATS_BY } from '../../store/report.ts';
 import { anyclaude, newPlace, type Place } from './anyclaude.ts';
 

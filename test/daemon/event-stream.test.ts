@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { loadConfig } from '../../daemon/config.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
 import { createEventStreams, type EventStreams } from '../../daemon/event-stream.ts';
 import type { Live, LiveRequest, Watcher } from '../../daemon/live.ts';
 import { startDaemon } from '../../daemon/main.ts';

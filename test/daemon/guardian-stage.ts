@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import Database from 'better-sqlite3';
-import { loadConfig } from '../../daemon/config.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
 import { startDaemon } from '../../daemon/main.ts';
 import { databasePath } from '../../daemon/state.ts';
 import type { StatusReport } from '../../daemon/status.ts';

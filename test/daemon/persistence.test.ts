@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Backend, BackendStatus } from '../../backend/backend.ts';
-import { loadConfig } from '../../daemon/config.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
 import { createFleet, type Fleet, type Member } from '../../daemon/fleet.ts';
 import type { PrefillJob, PrefillReport } from '../../daemon/keeper/prefill.ts';
 import { type RunningDaemon, startDaemon } from '../../daemon/main.ts';

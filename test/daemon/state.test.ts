@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { ConfigError } from '../../daemon/config.ts';
+import { ConfigError } from '../../daemon/config/config.ts';
 import {
   clearState,
   type DaemonState,

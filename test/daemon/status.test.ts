@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { loadConfig } from '../../daemon/config.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
 import { startDaemon } from '../../daemon/main.ts';
 import { openHome } from '../../daemon/state.ts';
 import { startFakeChat } from '../fake/chat.ts';

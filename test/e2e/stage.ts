@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { clientArguments } from '../../cli/client-arguments.ts';
 import { clientEnvironment } from '../../cli/client-environment.ts';
-import { type Config, loadConfig } from '../../daemon/config.ts';
+import { type Config, loadConfig } from '../../daemon/config/config.ts';
 import { startDaemon } from '../../daemon/main.ts';
 import { databasePath } from '../../daemon/state.ts';
 import type { StatusReport } from '../../daemon/status.ts';

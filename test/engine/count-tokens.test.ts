@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadConfig } from '../../daemon/config.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
 import { type RunningDaemon, startDaemon } from '../../daemon/main.ts';
 import { openHome } from '../../daemon/state.ts';
 import { type RequestBody, Session } from '../fixture/session.ts';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import { loadConfig } from '../../daemon/config.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
 import { type RunningDaemon, startDaemon } from '../../daemon/main.ts';
 import { databasePath } from '../../daemon/state.ts';
 import { freePort } from '../cli/anyclaude.ts';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadConfig } from '../../daemon/config.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
 import { createFleet, type Fleet } from '../../daemon/fleet.ts';
 import { createMembers } from '../../daemon/members.ts';
 import { createSlotFiles } from '../../daemon/slot-files.ts';

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { loadConfig } from '../../daemon/config.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
 import { startDaemon } from '../../daemon/main.ts';
 import { type FakeChat, json, startFakeChat } from '../fake/chat.ts';
 import { type FakeMessages, startFakeMessages } from '../fake/messages.ts';

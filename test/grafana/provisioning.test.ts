@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { configJsonSchema, loadConfig } from '../../daemon/config.ts';
+import { configJsonSchema, loadConfig } from '../../daemon/config/config.ts';
 import { UID } from '../../grafana/dashboard.ts';
 import { DASHBOARD, TARGETS } from './dashboard.ts';
 import { promtool, promtoolIsMissing } from './prometheus.ts';

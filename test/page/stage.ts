@@ -4,7 +4,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../../daemon/config.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
 import { type RunningDaemon, startDaemon } from '../../daemon/main.ts';
 import { databasePath, openHome } from '../../daemon/state.ts';
 import type { Outcome } from '../../router/outcome.ts';

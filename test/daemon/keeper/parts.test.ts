@@ -13,7 +13,7 @@ import type { CacheReport, Outcome } from '../../../router/outcome.ts';
 import type { Warmup, WarmupUse } from '../../../router/warmup.ts';
 import { normalise } from '../../../wire/normalise.ts';
 import { parseRequest } from '../../../wire/parse.ts';
-import { OUTCOME } from '../metric-sample.ts';
+import { OUTCOME } from '../metrics/sample.ts';
 
 const NOW_MS = 1_000_000_000;
 

@@ -2,16 +2,16 @@
 // grows when a key changes its meaning or goes; new keys may come.
 
 import type { Kysely } from 'kysely';
-import { explainedDocument } from '../store/explained.ts';
-import { type HistoryFilter, requestHistory } from '../store/history.ts';
-import type { PriceTable } from '../store/prices.ts';
-import { emptyReport, type StatsRange, statsReport } from '../store/report.ts';
-import { findRequest } from '../store/request.ts';
-import type { Schema } from '../store/schema.ts';
-import { requestSeries, type SeriesRange } from '../store/series.ts';
-import { sessionsDocument } from '../store/session-document.ts';
-import { listSessions, type SessionRange } from '../store/sessions.ts';
-import { statsDocument } from '../store/stats-document.ts';
+import { explainedDocument } from '../../store/explained.ts';
+import { type HistoryFilter, requestHistory } from '../../store/history.ts';
+import type { PriceTable } from '../../store/prices.ts';
+import { emptyReport, type StatsRange, statsReport } from '../../store/report.ts';
+import { findRequest } from '../../store/request.ts';
+import type { Schema } from '../../store/schema.ts';
+import { requestSeries, type SeriesRange } from '../../store/series.ts';
+import { sessionsDocument } from '../../store/session-document.ts';
+import { listSessions, type SessionRange } from '../../store/sessions.ts';
+import { statsDocument } from '../../store/stats-document.ts';
 
 export type Question =
   | { readonly about: 'history'; readonly filter: HistoryFilter }

@@ -1,7 +1,7 @@
 // What a prefill in a pause does to the metrics: when it has ended, and when it is known who used it.
 
-import type { Warmup } from '../router/warmup.ts';
-import type { Catalogue } from './metric-catalogue.ts';
+import type { Warmup } from '../../router/warmup.ts';
+import type { Catalogue } from './catalogue.ts';
 
 export function observeWarmup(
   catalogue: Catalogue,

@@ -2,13 +2,13 @@
 // comes from a closed set or from the configuration.
 
 import { Counter, collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
-import type { Outcome } from '../router/outcome.ts';
-import type { Warmup } from '../router/warmup.ts';
-import { createCatalogue, createRegistry } from './metric-catalogue.ts';
-import { initialise, type LabelSources } from './metric-labels.ts';
-import { observeOutcome } from './metric-outcome.ts';
-import { type Page, writePage } from './metric-page.ts';
-import { observeWarmup, observeWarmupUse } from './metric-warmup.ts';
+import type { Outcome } from '../../router/outcome.ts';
+import type { Warmup } from '../../router/warmup.ts';
+import { createCatalogue, createRegistry } from './catalogue.ts';
+import { initialise, type LabelSources } from './labels.ts';
+import { observeOutcome } from './outcome.ts';
+import { type Page, writePage } from './page.ts';
+import { observeWarmup, observeWarmupUse } from './warmup.ts';
 
 /** Read at each scrape. */
 export type BackendGauges = {

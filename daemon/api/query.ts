@@ -1,15 +1,15 @@
 // The query of /api/…: every parameter known, each given once, each of a form that is allowed; else WireError 400 with
 // one sentence that says what may be asked.
 
-import { BREAK_CAUSES } from '../router/breaks.ts';
-import { CACHE_RESULTS } from '../router/cache.ts';
-import { DECISION_REASONS } from '../router/decision.ts';
-import { KINDS } from '../router/outcome.ts';
-import { type Cursor, type HistoryFilter, REQUEST_RESULTS } from '../store/history.ts';
-import type { SeriesRange } from '../store/series.ts';
-import type { SessionRange } from '../store/sessions.ts';
-import { parseSince } from '../store/since.ts';
-import { WireError } from '../wire/error.ts';
+import { BREAK_CAUSES } from '../../router/breaks.ts';
+import { CACHE_RESULTS } from '../../router/cache.ts';
+import { DECISION_REASONS } from '../../router/decision.ts';
+import { KINDS } from '../../router/outcome.ts';
+import { type Cursor, type HistoryFilter, REQUEST_RESULTS } from '../../store/history.ts';
+import type { SeriesRange } from '../../store/series.ts';
+import type { SessionRange } from '../../store/sessions.ts';
+import { parseSince } from '../../store/since.ts';
+import { WireError } from '../../wire/error.ts';
 
 const HISTORY_PARAMETERS = [
   ...['since', 'until', 'backend', 'model', 'task', 'kind', 'result', 'cache', 'reason', 'break'],

@@ -1,12 +1,12 @@
 // What one outcome does to the metrics.
 
-import { cacheResult } from '../router/cache.ts';
-import type { Classification } from '../router/decision.ts';
-import { decodeOfOutcome, tokensPerSecond } from '../router/decode.ts';
-import type { CacheReport, Ending, Outcome } from '../router/outcome.ts';
-import type { Fault } from '../wire/error.ts';
-import type { Catalogue } from './metric-catalogue.ts';
-import { codeLabel, type OutcomeLabel, type RouteLabel, type Side } from './metric-labels.ts';
+import { cacheResult } from '../../router/cache.ts';
+import type { Classification } from '../../router/decision.ts';
+import { decodeOfOutcome, tokensPerSecond } from '../../router/decode.ts';
+import type { CacheReport, Ending, Outcome } from '../../router/outcome.ts';
+import type { Fault } from '../../wire/error.ts';
+import type { Catalogue } from './catalogue.ts';
+import { codeLabel, type OutcomeLabel, type RouteLabel, type Side } from './labels.ts';
 
 /** From this probability on a second look at the words would hardly change the task. */
 const HIGH_CONFIDENCE = 0.75;

@@ -1,7 +1,7 @@
 // Settings from the environment and the command line: which variable or flag sets what.
 
-import { ConfigError, type SettingSource } from './config-error.ts';
-import { mustBe, nearest } from './config-explain.ts';
+import { ConfigError, type SettingSource } from './error.ts';
+import { mustBe, nearest } from './explain.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 /** As typed on the command line. */

@@ -4,21 +4,21 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { ConfigError } from './config-error.ts';
-import { explainIssue, mustBe } from './config-explain.ts';
-import { type Checked, type Config, configSchema, DEFAULT_BACKENDS } from './config-schema.ts';
+import { homeFolder } from '../state.ts';
+import { ConfigError } from './error.ts';
+import { explainIssue, mustBe } from './explain.ts';
+import { type Checked, type Config, configSchema, DEFAULT_BACKENDS } from './schema.ts';
 import {
   type ConfigFlags,
   type Environment,
   environmentSettings,
   flagSettings,
   type Origin,
-} from './config-sources.ts';
-import { homeFolder } from './state.ts';
+} from './sources.ts';
 
-export { ConfigError } from './config-error.ts';
-export { type BackendConfig, type Config, configJsonSchema } from './config-schema.ts';
-export type { ConfigFlags, Environment } from './config-sources.ts';
+export { ConfigError } from './error.ts';
+export { type BackendConfig, type Config, configJsonSchema } from './schema.ts';
+export type { ConfigFlags, Environment } from './sources.ts';
 
 export type ConfigFile = { readonly path: string; readonly text: string };
 export type ConfigSources = {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Ending } from '../../router/outcome.ts';
-import type { Warmup } from '../../router/warmup.ts';
-import { metrics, OPENMETRICS, OUTCOME, render, series, value } from './metric-sample.ts';
+import type { Ending } from '../../../router/outcome.ts';
+import type { Warmup } from '../../../router/warmup.ts';
+import { metrics, OPENMETRICS, OUTCOME, render, series, value } from './sample.ts';
 
 test('one outcome moves every figure that it tells', async () => {
   const m = metrics();

@@ -2,7 +2,7 @@
 // when nobody has asked for a while. How many may wait, and for how long, is bounded.
 
 import { Worker } from 'node:worker_threads';
-import { WireError } from '../wire/error.ts';
+import { WireError } from '../../wire/error.ts';
 import type { Question } from './question.ts';
 
 export type Reader = {

@@ -1,12 +1,12 @@
 // Where the figures that are read at each scrape come from: the fleet, the recorder and the database file.
 
 import { statSync } from 'node:fs';
-import { SHIPPED } from '../router/classify.ts';
-import type { Recorder } from '../store/recorder.ts';
-import type { Config } from './config.ts';
-import type { Fleet } from './fleet.ts';
+import { SHIPPED } from '../../router/classify.ts';
+import type { Recorder } from '../../store/recorder.ts';
+import type { Config } from '../config/config.ts';
+import type { Fleet } from '../fleet.ts';
+import { databasePath } from '../state.ts';
 import { type BackendGauges, createMetrics, type Metrics, type StoreGauges } from './metrics.ts';
-import { databasePath } from './state.ts';
 
 export type MetricSources = {
   readonly config: Config;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ConfigError, configJsonSchema, loadConfig } from '../../daemon/config.ts';
+import { ConfigError, configJsonSchema, loadConfig } from '../../../daemon/config/config.ts';
 
 const PATH = '/home/ada/.anyclaude/config.json';
 const file = (content: unknown) => ({

@@ -1,7 +1,7 @@
 // A wrong setting in one sentence: its name, its value, what is allowed.
 
 import type { z } from 'zod';
-import { configJsonSchema } from './config-schema.ts';
+import { configJsonSchema } from './schema.ts';
 
 type Issue = z.core.$ZodIssue;
 type UnknownKeys = Extract<Issue, { code: 'unrecognized_keys' }>;

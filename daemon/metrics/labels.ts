@@ -1,11 +1,11 @@
 // The closed sets that labels come from. Every set that the configuration makes possible is written at 0 before
 // the first request: rate() and alerts see the very first event, and a request can never add a series.
 
-import { BREAK_CAUSES } from '../router/breaks.ts';
-import { CACHE_RESULTS } from '../router/cache.ts';
-import { CLASSIFY_REASONS, DECISION_REASONS } from '../router/decision.ts';
-import { PURPOSES, WARMUP_RESULTS } from '../router/warmup.ts';
-import type { Catalogue } from './metric-catalogue.ts';
+import { BREAK_CAUSES } from '../../router/breaks.ts';
+import { CACHE_RESULTS } from '../../router/cache.ts';
+import { CLASSIFY_REASONS, DECISION_REASONS } from '../../router/decision.ts';
+import { PURPOSES, WARMUP_RESULTS } from '../../router/warmup.ts';
+import type { Catalogue } from './catalogue.ts';
 
 const TASKS = ['analysis', 'edit'] as const;
 export type RouteLabel = (typeof TASKS)[number] | 'passthrough' | 'daemon';

@@ -2,7 +2,7 @@
 // rows must not keep a stream waiting.
 
 import { parentPort } from 'node:worker_threads';
-import { openDatabase } from '../store/database.ts';
+import { openDatabase } from '../../store/database.ts';
 import { answerFrom, answerFromNothing } from './question.ts';
 import type { Asked, Told } from './reader.ts';
 

@@ -2,7 +2,7 @@
 // JSON Schema that editors read. Every `error` completes the sentence "KEY is VALUE, but it must be ...".
 
 import { z } from 'zod';
-import type { Mode } from '../router/decision.ts';
+import type { Mode } from '../../router/decision.ts';
 
 export const MODES = [
   'auto',

@@ -3,14 +3,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { MAX_BACKENDS } from '../../daemon/config-schema.ts';
-import { TTFT_BUCKETS_SECONDS } from '../../daemon/metric-catalogue.ts';
-import { createMetrics, type Metrics } from '../../daemon/metrics.ts';
-import { BREAK_CAUSES } from '../../router/breaks.ts';
-import { CLASSIFY_REASONS, DECISION_REASONS } from '../../router/decision.ts';
-import type { CacheReport, Ending, Outcome } from '../../router/outcome.ts';
-import { promtool, promtoolIsMissing } from '../grafana/prometheus.ts';
-import { metrics, OPENMETRICS, OUTCOME, render, series } from './metric-sample.ts';
+import { MAX_BACKENDS } from '../../../daemon/config/schema.ts';
+import { TTFT_BUCKETS_SECONDS } from '../../../daemon/metrics/catalogue.ts';
+import { createMetrics, type Metrics } from '../../../daemon/metrics/metrics.ts';
+import { BREAK_CAUSES } from '../../../router/breaks.ts';
+import { CLASSIFY_REASONS, DECISION_REASONS } from '../../../router/decision.ts';
+import type { CacheReport, Ending, Outcome } from '../../../router/outcome.ts';
+import { promtool, promtoolIsMissing } from '../../grafana/prometheus.ts';
+import { metrics, OPENMETRICS, OUTCOME, render, series } from './sample.ts';
 
 /** As many backends as a configuration may name. */
 const MOST = Array.from({ length: MAX_BACKENDS }, (_, i) => `backend-${i}`);

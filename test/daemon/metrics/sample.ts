@@ -1,7 +1,7 @@
 // One outcome as it is observed, and the page that comes of it.
 
-import { type BackendGauges, createMetrics, type Metrics } from '../../daemon/metrics.ts';
-import type { Outcome } from '../../router/outcome.ts';
+import { type BackendGauges, createMetrics, type Metrics } from '../../../daemon/metrics/metrics.ts';
+import type { Outcome } from '../../../router/outcome.ts';
 
 export const OUTCOME: Outcome = {
   requestId: 'req_1',

@@ -2,14 +2,14 @@
 // programs and for the daemon's own page.
 
 import express, { type NextFunction, type Request, type Response, type Router } from 'express';
-import type { PriceTable } from '../store/prices.ts';
-import { WireError } from '../wire/error.ts';
-import { readHistoryFilter, readRange, readSeriesRange, readSessionRange } from './api-query.ts';
-import type { EventStreams } from './event-stream.ts';
-import type { Live } from './live.ts';
+import type { PriceTable } from '../../store/prices.ts';
+import { WireError } from '../../wire/error.ts';
+import type { EventStreams } from '../event-stream.ts';
+import type { Live } from '../live.ts';
+import { sendJson } from '../sink.ts';
+import { readHistoryFilter, readRange, readSeriesRange, readSessionRange } from './query.ts';
 import type { Question } from './question.ts';
 import type { Reader } from './reader.ts';
-import { sendJson } from './sink.ts';
 
 export type ApiSources = {
   readonly live: Live;
