@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Environment } from '../daemon/config/config.ts';
+import { asFields } from '../wire/fields.ts';
 
 export type ClaudeSettings = {
   /** The file, or `--settings`. */
@@ -42,14 +43,14 @@ export function isSignedIn(env: Environment, settings: readonly ClaudeSettings[]
   const folder = claudeFolder(env);
   if (existsSync(join(folder, '.credentials.json'))) return true;
   // On macOS the credentials are in the keychain; this file names the account.
-  const account = readJson(join(env['CLAUDE_CONFIG_DIR'] ?? userFolder(env), '.claude.json'));
-  return isRecord(account) && ['oauthAccount', 'primaryApiKey'].some((key) => account[key] !== undefined);
+  const account = asFields(readJson(join(env['CLAUDE_CONFIG_DIR'] ?? userFolder(env), '.claude.json')));
+  return ['oauthAccount', 'primaryApiKey'].some((key) => account?.[key] !== undefined);
 }
 
 function parseClaudeSettings(path: string, content: unknown): ClaudeSettings {
-  const root = isRecord(content) ? content : {};
-  const permissions = isRecord(root['permissions']) ? root['permissions'] : {};
-  const env = isRecord(root['env']) ? root['env'] : {};
+  const root = asFields(content) ?? {};
+  const permissions = asFields(root['permissions']) ?? {};
+  const env = asFields(root['env']) ?? {};
   const { defaultMode } = permissions;
   const { ANTHROPIC_BASE_URL: baseUrl, ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN } = env;
   return {
@@ -84,8 +85,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,8 @@
+import { asFields, parseFields } from '../wire/fields.ts';
+
 /** A line of the log for people: time, level, sentence, then what else it holds. Other lines stay as they are. */
 export function renderLogLine(line: string): string {
-  const fields = parseLine(line);
+  const fields = parseFields(line);
   if (fields === undefined) return line;
   const { time, level, msg, ...rest } = fields;
   const details = Object.entries(rest).map(([name, value]) => `${name}=${shown(value)}`);
@@ -24,20 +26,7 @@ function levelName(level: unknown): string {
 
 function shown(value: unknown): string {
   if (typeof value === 'string' && !/[\s"=]/.test(value)) return value;
-  if (isRecord(value) && typeof value['stack'] === 'string') return `\n${value['stack']}`;
+  const stack = asFields(value)?.['stack'];
+  if (typeof stack === 'string') return `\n${stack}`;
   return JSON.stringify(value);
-}
-
-function parseLine(line: string): Readonly<Record<string, unknown>> | undefined {
-  if (!line.startsWith('{')) return undefined;
-  try {
-    const parsed: unknown = JSON.parse(line);
-    return isRecord(parsed) ? parsed : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -9,6 +9,7 @@ import { existsSync, fstatSync, readFileSync, readSync, writeSync } from 'node:f
 import { isAlive } from '../daemon/alive.ts';
 import { databasePath, homeFolder, statePath } from '../daemon/home.ts';
 import { readSessionLine, type SessionLine } from '../store/session-line.ts';
+import { parseFields } from '../wire/fields.ts';
 import { cutTo, type Pen, penOf, type Screen, safe, screenOf } from './screen.ts';
 import { orInferred, shownShare } from './shown.ts';
 
@@ -54,21 +55,16 @@ function describe(figures: SessionLine, pen: Pen): string {
 /** The state file and its process: to ask the daemon itself would take longer than the line may. */
 function isRunning(home: string): boolean {
   try {
-    const state: unknown = JSON.parse(readFileSync(statePath(home), 'utf8'));
-    return isRecord(state) && typeof state['pid'] === 'number' && state['pid'] > 1 && isAlive(state['pid']);
+    const pid = parseFields(readFileSync(statePath(home), 'utf8'))?.['pid'];
+    return typeof pid === 'number' && pid > 1 && isAlive(pid);
   } catch {
     return false;
   }
 }
 
 function sessionIn(input: string): string | undefined {
-  try {
-    const sent: unknown = JSON.parse(input);
-    const id = isRecord(sent) ? sent['session_id'] : undefined;
-    return typeof id === 'string' && id !== '' ? id : undefined;
-  } catch {
-    return undefined;
-  }
+  const id = parseFields(input)?.['session_id'];
+  return typeof id === 'string' && id !== '' ? id : undefined;
 }
 
 const MOST_INPUT_BYTES = 1024 * 1024;
@@ -94,8 +90,4 @@ function write(line: string, screen: Screen): void {
   } catch {
     // Nobody reads it any more.
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,6 +1,7 @@
 // Whether a process lives and a daemon answers: asked before a state file is believed.
 
 import { readFileSync } from 'node:fs';
+import { asFields } from '../wire/fields.ts';
 
 /** Whether a process runs. One that has ended and waits to be collected does not. */
 export function isAlive(pid: number): boolean {
@@ -27,8 +28,8 @@ function isZombie(pid: number): boolean {
 /** The pid that GET /healthz of a daemon tells; undefined where none answers within 2 s. */
 export async function answeringPid(url: string, token?: string): Promise<number | undefined> {
   try {
-    const body = await askDaemon(`${url}/healthz`, token);
-    return isRecord(body) && typeof body['pid'] === 'number' ? body['pid'] : undefined;
+    const pid = asFields(await askDaemon(`${url}/healthz`, token))?.['pid'];
+    return typeof pid === 'number' ? pid : undefined;
   } catch {
     return undefined;
   }
@@ -43,8 +44,4 @@ export async function askDaemon(address: string, token: string | undefined): Pro
   });
   if (!reply.ok) throw new Error(`${address} answers ${reply.status}`);
   return reply.json();
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }

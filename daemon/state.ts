@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { asFields } from '../wire/fields.ts';
 import { answeringPid, isAlive } from './alive.ts';
 import { ConfigError } from './config/error.ts';
 import { logPath, statePath } from './home.ts';
@@ -136,8 +137,7 @@ function ownEntry(path: string): Stats {
 }
 
 function parseState(value: unknown): DaemonState | undefined {
-  if (!isRecord(value)) return undefined;
-  const { pid, host, port, version, startedAtMs, token, flags, draining } = value;
+  const { pid, host, port, version, startedAtMs, token, flags, draining } = asFields(value) ?? {};
   if (typeof pid !== 'number' || !Number.isInteger(pid) || pid <= 1) return undefined;
   if (typeof host !== 'string' || typeof port !== 'number' || typeof version !== 'string') return undefined;
   if (typeof startedAtMs !== 'number') return undefined;
@@ -149,14 +149,10 @@ function parseState(value: unknown): DaemonState | undefined {
 }
 
 function textValues(value: unknown): Readonly<Record<string, string>> {
-  const entries = isRecord(value) ? Object.entries(value) : [];
+  const entries = Object.entries(asFields(value) ?? {});
   return Object.fromEntries(
     entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
   );
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }
 
 function isErrno(error: unknown, code: string): boolean {

@@ -1,6 +1,7 @@
 // Weights as text: written by the training, read at start-up. What does not fit is refused with the reason, and
 // the fixed rules take over.
 
+import { asFields, parseFields } from '../wire/fields.ts';
 import {
   type ClassifierModel,
   checksum,
@@ -22,7 +23,7 @@ type Packed = { readonly bias: number; readonly step: number; readonly weights: 
 
 /** Never throws. */
 export function loadWeights(text: string): LoadedClassifier {
-  const read = readJson(text);
+  const read = parseFields(text);
   if (read === undefined) return refused('are not JSON');
   if (read['format'] !== FORMAT) return refused(`have format ${String(read['format'])}, not ${FORMAT}`);
   const fingerprint = featureFingerprint();
@@ -53,25 +54,10 @@ function refused(what: string): LoadedClassifier {
   return { refused: `The classifier's weights ${what}; the fixed rules decide instead. ${RETRAIN}` };
 }
 
-function readJson(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 function linearModel(models: unknown, name: ModelName): LinearModel | undefined {
-  const packed = isRecord(models) ? models[name] : undefined;
-  if (!isRecord(packed)) return undefined;
-  const { bias, step, weights } = packed;
+  const { bias, step, weights } = asFields(asFields(models)?.[name]) ?? {};
   if (typeof bias !== 'number' || typeof step !== 'number' || typeof weights !== 'string') return undefined;
   const bytes = Int8Array.from(Buffer.from(weights, 'base64'));
   const isPowerOfTwo = bytes.length > 0 && (bytes.length & (bytes.length - 1)) === 0;
   return isPowerOfTwo ? { bias, step, weights: bytes } : undefined;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
