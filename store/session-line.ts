@@ -11,11 +11,11 @@ export type SessionLine = {
   readonly task: string | null;
   readonly backend: string;
   readonly ttftMs: number | null;
-  /** Over the session: requests that found most of their prompt cached, of those whose report is known. */
+  /** Over the newest requests of the session: those that found most of their prompt cached, of those known. */
   readonly hitRequests: number;
   readonly knownRequests: number;
   readonly inferredRequests: number;
-  /** Over the session, as `stats` counts it. */
+  /** Over the same requests, as `stats` counts it. */
   readonly outputTokensPerS: number | null;
 };
 
@@ -26,13 +26,17 @@ const NEWEST = `select task, backend, ttft_ms as ttftMs from requests
   where session_id = ? and agent_id is null and kind = 'main' and backend <> 'daemon' and result <> 'running'
   order by started_ms desc, id desc limit 1`;
 
+/** So many, because a row is a page of the file, and a long session has thousands: all of them took 5 ms of the 50. */
+const NEWEST_REQUESTS = 200;
+
 const FIGURES = `select
     count(*) filter (where cache_result = 'hit') as hitRequests,
     count(*) filter (where cache_evidence <> 'none') as knownRequests,
     count(*) filter (where cache_evidence = 'inferred') as inferredRequests,
     sum(${DECODE_TOKENS}) filter (where ${DECODED}) * 1000.0
       / sum(${DECODE_MS}) filter (where ${DECODED}) as outputTokensPerS
-  from requests where session_id = ? and backend <> 'daemon'`;
+  from (select * from requests where session_id = ? and backend <> 'daemon'
+    order by started_ms desc limit ${NEWEST_REQUESTS})`;
 
 /** Undefined where no backend has answered the session yet. Rejects with the database's own error. */
 export async function readSessionLine(

@@ -5,9 +5,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { openDatabase } from '../../store/database.ts';
+import { toEnded } from '../../store/row.ts';
 import { readSessionLine } from '../../store/session-line.ts';
+import { writeRecords } from '../../store/write.ts';
 import { OTHER_SESSION_ID, SESSION_ID, writeCodingSessions } from '../store/coding-session.ts';
-import { NOW_MS } from '../store/sample.ts';
+import { NOW_MS, outcome } from '../store/sample.ts';
 import { ended, newPlace, type Place, spawnAnyclaude } from './anyclaude.ts';
 
 const places: Place[] = [];
@@ -67,6 +69,27 @@ describe('statusline', () => {
   it('marks what was inferred, and what nobody told', async () => {
     const { stdout } = await statusline(await recordedPlace(), sent(SESSION_ID));
     assert.match(stdout, /^analysis → mlx-lm · hit ~50% · ttft – · \d+ tok\/s\n$/);
+  });
+
+  it('counts the newest 200 requests of a long session, so that it takes no longer than a short one', async () => {
+    const place = emptyPlace({ LC_ALL: 'C.UTF-8' });
+    const opened = await openDatabase({
+      path: join(place.home, 'anyclaude.db'),
+      mode: 'write',
+      nowMs: NOW_MS,
+    });
+    assert.ok(opened.state === 'open');
+    const missed = { evidence: 'reported', promptTokens: 1000, cachedTokens: 0 } as const;
+    const requests = Array.from({ length: 300 }, (_none, at) => {
+      const { agentId: _agent, ...sample } = outcome(`r-${at}`, {
+        startedAtMs: NOW_MS + at,
+        sessionId: SESSION_ID,
+      });
+      return toEnded(at < 150 ? { ...sample, cache: missed } : sample, 'd-1');
+    });
+    await writeRecords(opened.database.db, requests);
+    await opened.database.close();
+    assert.match((await statusline(place, sent(SESSION_ID))).stdout, / hit 75% /);
   });
 
   it('is read alike by the SQLite of an older Node, which leaves that to the addon', async () => {
