@@ -7,6 +7,7 @@
 // theirs: tokenizer, template, prompt cache, stream, and the tokens reported as cached.
 
 import { parseArgs } from 'node:util';
+import { table } from '../cli/terminal.ts';
 import { startLlama, startMlx, whyNot } from '../test/engine/engines.ts';
 import { type CacheRow, measure, type Plan, type Server } from './cache/measure.ts';
 
@@ -98,16 +99,7 @@ function toTable(all: readonly CacheRow[]): string {
     'p95 ms',
     'speed-up',
   ];
-  const lines = [head, ...all.map(line)];
-  const widths = head.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
-  return lines
-    .map((cells) =>
-      cells
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return table([head, ...all.map(line)]);
 }
 
 function line(row: CacheRow): readonly string[] {

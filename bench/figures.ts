@@ -1,5 +1,7 @@
 // Medians, percentiles and one row of the table.
 
+import { table } from '../cli/terminal.ts';
+
 export type Figure = {
   readonly name: string;
   /** Absent where it could not be measured; then `note` says why. */
@@ -42,17 +44,8 @@ export function renderTable(figures: readonly Figure[]): string {
     met === undefined ? '' : met ? 'yes' : 'NO',
     note ?? '',
   ]);
-  const all = [['figure', 'p50', 'p99', 'unit', 'goal', 'met', 'note'], ...rows];
-  const widths = all.reduce<readonly number[]>(
-    (known, row) => row.map((cell, at) => Math.max(known[at] ?? 0, cell.length)),
-    [],
-  );
-  const isNumber = (at: number) => at === 1 || at === 2;
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, at) => (isNumber(at) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0)))
-      .join('  ');
-  return all.map((row) => line(row).trimEnd()).join('\n');
+  const heading = ['figure', 'p50', 'p99', 'unit', 'goal', 'met', 'note'];
+  return table([heading, ...rows], (column) => column === 1 || column === 2);
 }
 
 function shown(value: number | undefined): string {

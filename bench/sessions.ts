@@ -6,6 +6,7 @@
 // question is one call, an edit is a tool call and the word that it is done. `--quick`: six turns at high speeds, two policies.
 
 import { parseArgs } from 'node:util';
+import { table } from '../cli/terminal.ts';
 import type { Mode } from '../router/decision.ts';
 import { startMlx, whyNot } from '../test/engine/engines.ts';
 import { playSession, type SessionResult } from './sessions/play.ts';
@@ -66,13 +67,5 @@ function toTable(all: readonly SessionResult[]): string {
         : `${one.ttftErrorPercent.toFixed(1)} % of ${one.predictedCalls}`,
     ]),
   ];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return table(rows);
 }

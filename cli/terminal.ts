@@ -15,13 +15,19 @@ export function note(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** Columns padded to their widest cell; the first row is the heading. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** Columns padded to their widest cell, those of numbers on the left; the first row is the heading. */
+export function table(
+  rows: readonly (readonly string[])[],
+  isNumber: (column: number) => boolean = () => false,
+): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
     .map((row) =>
       row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .map((cell, column) => {
+          const width = widths[column] ?? 0;
+          return isNumber(column) ? cell.padStart(width) : cell.padEnd(width);
+        })
         .join('  ')
         .trimEnd(),
     )

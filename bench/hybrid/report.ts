@@ -1,3 +1,4 @@
+import { table } from '../../cli/terminal.ts';
 import type { HybridResult } from '../hybrid.ts';
 import type { SessionResult } from '../sessions/play.ts';
 
@@ -51,16 +52,4 @@ function pausesLine({ pauses }: SessionResult): string {
   const { runs, steps, seconds, computedTokens, usedTokens, wastedTokens } = pauses;
   const open = computedTokens - usedTokens - wastedTokens;
   return `In pauses: ${runs} runs of ${steps} steps, ${seconds.toFixed(1)} s, ${computedTokens} tokens computed: ${usedTokens} used, ${wastedTokens} wasted, ${open} not asked for by the end.`;
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows
-    .map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }

@@ -1,5 +1,6 @@
 // What the bench prints: one JSON object, or the same as tables with the bill's parts beside it.
 
+import { table } from '../../cli/terminal.ts';
 import type { TaskFigures } from './accuracy.ts';
 import type { PolicyFigures, Tally } from './score.ts';
 import type { Row } from './world.ts';
@@ -71,8 +72,11 @@ function taskTable({ prompts, calls, baselines, classifyMsP99, weights, sessions
     String(n),
     ...[accuracy, balancedAccuracy, f1, ece].map((share) => fixed(share, 3)),
   ]);
-  const table = columns([['judged before it happens', 'n', 'accuracy', 'balanced', 'F1', 'ECE'], ...lines]);
-  return `${sessions} sessions; classifier: ${weights}; p99 ${fixed(classifyMsP99, 3)} ms\n\n${table}`;
+  const shown = table(
+    [['judged before it happens', 'n', 'accuracy', 'balanced', 'F1', 'ECE'], ...lines],
+    isNumber,
+  );
+  return `${sessions} sessions; classifier: ${weights}; p99 ${fixed(classifyMsP99, 3)} ms\n\n${shown}`;
 }
 
 const HEADINGS = [
@@ -94,7 +98,7 @@ function rowTable(row: RowResult): string {
   const catchUp = row.catchUp ? 'with catch-up in pauses' : 'no catch-up';
   const title = `${row.row}, ${catchUp}, ${100 * row.editFailureOnA} % of edits fail on A`;
   const lines = POLICY_NAMES.map((name) => policyLine(name, row.policies[name]));
-  return `${title}\n${columns([HEADINGS, ...lines])}`;
+  return `${title}\n${table([HEADINGS, ...lines], isNumber)}`;
 }
 
 function policyLine(name: PolicyName, { figures, tally, ttftErrorPercent }: PolicyResult): readonly string[] {
@@ -147,8 +151,8 @@ function verdict(rows: readonly RowResult[]): string {
     ...['calls on A/E %', 'hindsight', ''],
   ];
   const good = lines.filter(({ isGood }) => isGood).length;
-  const table = columns([heading, ...lines.map(({ cells }) => cells)]);
-  return `auto within 2 % of the best plain policy or better in ${good} of ${rows.length} rows\n${table}`;
+  const shown = table([heading, ...lines.map(({ cells }) => cells)], isNumber);
+  return `auto within 2 % of the best plain policy or better in ${good} of ${rows.length} rows\n${shown}`;
 }
 
 function sharesOf({ calls, callsOnA }: Tally): string {
@@ -156,16 +160,9 @@ function sharesOf({ calls, callsOnA }: Tally): string {
   return `${fixed(onA, 1)}/${fixed(100 - onA, 1)}`;
 }
 
-function columns(lines: readonly (readonly string[])[]): string {
-  const widths = (lines[0] ?? []).map((_, at) => Math.max(...lines.map((line) => (line[at] ?? '').length)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+/** All but the names that begin a row. */
+function isNumber(column: number): boolean {
+  return column > 0;
 }
 
 function fixed(value: number | null | undefined, digits = 2): string {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
+import { table } from '../../cli/terminal.ts';
 import { loadConfig } from '../../daemon/config/config.ts';
 import { type RunningDaemon, startDaemon } from '../../daemon/main.ts';
 import { databasePath } from '../../daemon/state.ts';
@@ -83,7 +84,7 @@ const CASES: readonly Case[] = [
   { kind: llamaSlots, restarted: 'both', fronts: 'on disk', expected: 'warm', by: 'the server' },
 ];
 
-const table: string[][] = [
+const rows: string[][] = [
   ['restarted', 'server', 'fronts', 'by', 'cached tokens of the first request of each project'],
 ];
 
@@ -91,9 +92,7 @@ describe('the first request after a restart', { timeout: 400_000 }, () => {
   const homes: string[] = [];
   after(() => {
     for (const home of homes) rmSync(home, { recursive: true, force: true });
-    const widths =
-      table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
-    for (const row of table) console.log(row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  '));
+    console.log(table(rows));
   });
 
   for (const one of CASES) {
@@ -105,7 +104,7 @@ describe('the first request after a restart', { timeout: 400_000 }, () => {
       const home = mkdtempSync(join(tmpdir(), 'anyclaude-restart-'));
       homes.push(home);
       const shares = await play(one, home);
-      table.push([
+      rows.push([
         restarted,
         kind.name,
         fronts,
