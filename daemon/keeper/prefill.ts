@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { BackendError } from '../../backend/backend.ts';
 import type { PrefillLimits } from '../../router/catch-up.ts';
+import type { Chain } from '../../router/observation.ts';
 import type { Purpose, Warmup } from '../../router/warmup.ts';
 import type { Conversation } from '../../wire/message.ts';
 import type { Deps } from '../deps.ts';
@@ -23,6 +24,8 @@ export type PrefillJob = {
   readonly sessionId?: string;
   readonly agentId?: string;
   readonly project?: string;
+  /** What it must not push out of the server's cache, beside the conversations that go on. */
+  readonly keeps?: readonly Chain[];
 };
 
 export type PrefillReport = {

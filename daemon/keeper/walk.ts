@@ -91,7 +91,7 @@ function routeOf({ deps, job, progress }: Run): Route {
       progress.of(job, chain, server.epoch),
     ),
     toTokens: tokensOf(chain),
-    room: server.room(worthKeeping(others)),
+    room: server.room([...worthKeeping(others), ...(job.keeps ?? [])]),
   };
 }
 
