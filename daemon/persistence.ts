@@ -1,14 +1,17 @@
 // What outlives the daemon and its servers of the prompts that were computed: the front of each project's prompt on
 // disk, and the slots of llama.cpp servers in files of their own. All of it off where a person wants nothing kept.
 
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Config } from './config/config.ts';
 import type { Fleet } from './fleet.ts';
 import type { KeptPrompt, Prompts } from './keeper/prompts.ts';
 import type { Logger } from './log.ts';
+import { prefixFolder } from './prefixes/files.ts';
 import { promptOfPrefix } from './prefixes/prefix.ts';
 import { createPrefixes } from './prefixes/prefixes.ts';
-import { createPrefixStore, removePrefixes } from './prefixes/store.ts';
-import { createSlotFiles } from './slot-files.ts';
+import { createPrefixStore } from './prefixes/store.ts';
+import { createSlotFiles, slotFilesPath } from './slot-files.ts';
 import { createSlotKeeper } from './slots.ts';
 
 export type Persistence = {
@@ -78,12 +81,23 @@ export function noted(prompts: Prompts, persistence: Pick<Persistence, 'note'>):
   };
 }
 
+/** Of `serve-mlx`: whole conversations, as the server has them. */
+export function mlxCacheFolder(home: string): string {
+  return join(home, 'mlx-cache');
+}
+
+/** All that was ever kept of prompts, on this machine and within its folder. */
+async function removeKept(home: string): Promise<void> {
+  const paths = [prefixFolder(home), slotFilesPath(home), mlxCacheFolder(home)];
+  await Promise.all(paths.map((path) => rm(path, { recursive: true, force: true })));
+}
+
 /** What was kept before goes, too. */
 function nothingKept({ home }: Pick<Config, 'home'>, log: Logger): Persistence {
   return {
     note() {},
     async restore() {
-      await removePrefixes(home).catch((error) =>
+      await removeKept(home).catch((error) =>
         log.warn({ err: error }, 'what was kept of prompts is still there'),
       );
     },

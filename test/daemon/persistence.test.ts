@@ -78,11 +78,15 @@ describe('a daemon', () => {
   it('keeps nothing where a person wants it so, and removes what was kept', async () => {
     mkdirSync(join(home, 'prefixes'), { mode: 0o700 });
     writeFileSync(join(home, 'prefixes', 'x.json'), '{}', { mode: 0o600 });
+    mkdirSync(join(home, 'mlx-cache', 'model'), { recursive: true, mode: 0o700 });
+    writeFileSync(join(home, 'mlx-cache', 'model', 'x.safetensors'), 'x', { mode: 0o600 });
+    writeFileSync(join(home, 'slots.json'), '{"format":1,"whole":[]}', { mode: 0o600 });
+    const kept = () => ['prefixes', 'mlx-cache', 'slots.json'].filter((name) => existsSync(join(home, name)));
     await start({ persistPrefixes: false });
     await ask();
-    while (existsSync(join(home, 'prefixes'))) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (let turns = 0; kept().length > 0 && turns < 1000; turns += 1)
+      await new Promise((resolve) => setTimeout(resolve, 5));
     await daemon.close();
-    assert.equal(existsSync(join(home, 'prefixes')), false);
-    assert.equal(existsSync(join(home, 'slots.json')), false);
+    assert.deepEqual(kept(), []);
   });
 });
