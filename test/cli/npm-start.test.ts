@@ -211,7 +211,7 @@ describe('npm start', () => {
     const other = await fake('lmstudio', { pages: { '/v1/models': page } });
     const run = await start({ args: ['--', '--no-demo'], env: { LMSTUDIO_URL: other.url } });
     await run.says('Point Claude Code at it');
-    assert.match(run.text, /– LM Studio does not answer at .*\n.*Is another program on this port\?/);
+    assert.match(run.text, /– No LM Studio: lmstudio at .*Is another program on this port\?/);
     run.ctrlC();
     await run.isGone();
   });
