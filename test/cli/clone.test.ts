@@ -2,7 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { ended, type Result } from './anyclaude.ts';
@@ -93,6 +101,20 @@ describe('a clone', () => {
     );
     const { code, stdout, stderr } = await call(project, [join(fresh, 'bin', 'anyclaude'), 'stats', 'a b']);
     assert.deepEqual([code, stdout], [0, 'stats,a b\n'], stderr);
-    assert.equal(readFileSync(join(fresh, 'node_modules', '.package-lock.json'), 'utf8'), 'install');
+    const lock = join(fresh, 'node_modules', '.package-lock.json');
+    assert.equal(readFileSync(lock, 'utf8'), 'install');
+
+    // Another lockfile, as after a pull: the status line leaves that to the next command.
+    writeFileSync(lock, '');
+    utimesSync(lock, 1, 1);
+    writeFileSync(join(fresh, 'package-lock.json'), '{}');
+    writeFileSync(
+      join(fresh, 'scripts', 'bootstrap.mjs'),
+      `import { writeFileSync } from 'node:fs'; writeFileSync(${JSON.stringify(lock)}, 'again');`,
+    );
+    assert.equal((await call(project, [join(fresh, 'bin', 'anyclaude'), 'statusline'])).code, 0);
+    assert.equal(readFileSync(lock, 'utf8'), '');
+    assert.equal((await call(project, [join(fresh, 'bin', 'anyclaude'), 'stats'])).code, 0);
+    assert.equal(readFileSync(lock, 'utf8'), 'again');
   });
 });
