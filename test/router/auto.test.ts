@@ -81,6 +81,38 @@ function route(memory: Memory, question: Question): Decision {
   return made;
 }
 
+type Flapping = {
+  readonly mode: Mode;
+  readonly flapper: string;
+  readonly editTurn: number;
+  readonly upS: number;
+  readonly downS: number;
+};
+
+/** Who was used, call by call, while a backend is up and down 100 times: a turn a minute, and one in each phase. */
+function flapped({ mode, flapper, editTurn, upS, downS }: Flapping): readonly string[] {
+  const memory = taught();
+  let nowMs = MINUTE;
+  const used: string[] = [];
+  const call = (state: 'up' | 'down') => {
+    const turnId = `t${used.length}`;
+    const chain = prompt('f', 20 + Math.floor(used.length / 10));
+    const states = { [flapper]: state };
+    const { backend } = route(memory, { mode, chain, nowMs, states, turnId, editTurn }).targets[0];
+    memory.observe(answered(backend, chain, { turn: { sessionId: 's', turnId } }), nowMs);
+    used.push(backend);
+  };
+  for (let at = 0; at < 200; at += 1) {
+    const phaseS = at % 2 === 0 ? upS : downS;
+    const calls = Math.max(1, Math.floor(phaseS / 60));
+    for (let n = 0; n < calls; n += 1) {
+      nowMs += (phaseS * 1000) / calls;
+      call(at % 2 === 0 ? 'up' : 'down');
+    }
+  }
+  return used;
+}
+
 function bill(
   memory: Memory,
   candidates: readonly Candidate[],
@@ -249,29 +281,55 @@ describe('mode auto', () => {
     assert.deepEqual(questions(taught()), questions(taught()));
   });
 
-  for (const [what, everyMs] of [
-    ['second', 1000],
-    ['half minute', 30_000],
+  const RHYTHMS = [
+    ['each second', 1, 1],
+    ['each half minute', 30, 30],
+    ['for 10 s every 2 minutes', 120, 10],
+    ['for 10 s every 5 minutes', 300, 10],
+    ['for 30 s every 10 minutes', 600, 30],
+  ] as const;
+  // By its bill `auto` never goes to mlx-lm here: nothing would be shown of its losses.
+  for (const [mode, flapper, editTurn] of [
+    ['auto', 'lmstudio', 0.9],
+    ['task', 'lmstudio', 0.9],
+    ['task', 'mlx-lm', 0.1],
   ] as const) {
-    it(`switches at most twice while a backend goes down and up 100 times, one call each ${what}`, () => {
-      const memory = taught();
-      const used = Array.from({ length: 200 }, (_, at) => {
-        const states = { 'mlx-lm': at % 2 === 1 ? ('down' as const) : ('up' as const) };
-        const nowMs = MINUTE + at * everyMs;
-        const chain = prompt('f', 20 + Math.floor(at / 10));
-        const { backend } = route(memory, { chain, nowMs, states, turnId: `t${at}` }).targets[0];
-        memory.observe(answered(backend, chain, { turn: { sessionId: 's', turnId: `t${at}` } }), nowMs);
-        return backend;
+    for (const [what, upS, downS] of RHYTHMS) {
+      it(`switches at most twice while ${flapper} is lost 100 times, ${what} (${mode})`, () => {
+        const used = flapped({ mode, flapper, editTurn, upS, downS });
+        assert.equal(used[0], flapper, 'it was in use before it was first lost');
+        const switches = used.filter((backend, at) => at > 0 && backend !== used[at - 1]).length;
+        assert.ok(switches <= 2, `${switches} switches`);
       });
-      const switches = used.filter((backend, at) => at > 0 && backend !== used[at - 1]).length;
-      assert.ok(switches <= 2, `${switches} switches`);
+    }
+  }
+
+  it('leaves a backend that is lost every half hour after a few tries', () => {
+    const used = flapped({ mode: 'auto', flapper: 'lmstudio', editTurn: 0.9, upS: 1500, downS: 60 });
+    assert.ok(used.filter((backend, at) => at > 0 && backend !== used[at - 1]).length <= 3);
+    assert.equal(used.at(-1), 'mlx-lm');
+  });
+
+  for (const mode of ['auto', 'task'] as const) {
+    it(`keeps a turn that begins to edit from a backend that comes and goes, and says why (${mode})`, () => {
+      const memory = taught();
+      const turn = { mode, turnId: 't', insideToolLoop: true };
+      const question = { ...turn, chain: prompt('a', 10), editTurn: 0.02, insideToolLoop: false };
+      assert.equal(route(memory, { ...question, nowMs: MINUTE }).targets[0].backend, 'mlx-lm');
+      memory.observe(answered('lmstudio', prompt('x', 2), { ending: 'failed', fault: 'connect' }), MINUTE);
+      const edit = { ...turn, editTurn: 0.99, reason: 'edit-tool-used' } as const;
+      const stays = route(memory, { ...edit, chain: prompt('a', 11), nowMs: MINUTE + 2000 });
+      assert.deepEqual([stays.targets[0].backend, stays.reason], ['mlx-lm', 'unsteady']);
+      assert.match(stays.detail, /lmstudio is passed over: it was lost 1 time/);
+      const moves = route(memory, { ...edit, chain: prompt('a', 12), nowMs: 5 * MINUTE });
+      assert.deepEqual([moves.targets[0].backend, moves.reason], ['lmstudio', 'crossed-to-edit']);
     });
   }
 
   it('trusts a backend again that has stayed up', () => {
     const memory = taught();
     memory.observe(answered('mlx-lm', prompt('x', 2), { ending: 'failed', fault: 'connect' }), MINUTE);
-    assert.match(memory.unsteady('mlx-lm', MINUTE + 1000) ?? '', /lost 1 time .* 119 s/);
+    assert.match(memory.unsteady('mlx-lm', MINUTE + 1000) ?? '', /lost 1 time lately .* 119 s/);
     assert.equal(memory.unsteady('mlx-lm', 4 * MINUTE), undefined);
   });
 });
