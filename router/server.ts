@@ -43,7 +43,8 @@ export type ServerBelief = {
   queueSeconds(nowMs: number): number;
   began(flight: Flight, nowMs: number): void;
   landed(id: string): void;
-  met(server: Server, nowMs: number): void;
+  /** True where another model has taken the place of the one that was known. */
+  met(server: Server, nowMs: number): boolean;
   observe(observation: Observation, nowMs: number): Inference;
   /** Why no conversation should move there now, in one clause. */
   unsteady(nowMs: number): string | undefined;
@@ -138,11 +139,12 @@ class Belief implements ServerBelief {
     this.#flights.delete(id);
   }
 
-  met({ flavour, model, state }: Server, nowMs: number): void {
+  met({ flavour, model, state }: Server, nowMs: number): boolean {
     if (flavour !== undefined && flavour !== this.#flavour) this.#becomes(flavour);
-    if (model !== undefined && model !== this.#model) this.#changesModel(model);
+    const isOther = model !== undefined && model !== this.#model && this.#changesModel(model);
     if (state === 'up') this.#steadiness.comesUp(nowMs);
     if (state === 'down') this.#goesDown(nowMs);
+    return isOther;
   }
 
   observe(observation: Observation, nowMs: number): Inference {
@@ -179,12 +181,14 @@ class Belief implements ServerBelief {
     this.#warmth = createWarmth(flavour, this.#warmth.toJSON());
   }
 
-  #changesModel(model: string): void {
+  /** False where none was known before. */
+  #changesModel(model: string): boolean {
     const isFirst = this.#model === undefined;
     this.#model = model;
-    if (isFirst) return;
+    if (isFirst) return false;
     this.#warmth.forget();
     this.speed = createSpeed();
+    return true;
   }
 
   /** Nothing listens there: what it had in memory is gone with it. */

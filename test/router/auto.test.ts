@@ -352,6 +352,40 @@ describe('a server that is not what it was', () => {
   });
 });
 
+describe('another model', () => {
+  const turn = { sessionId: 's', turnId: 't' };
+  const spoiled = () => {
+    const memory = taught();
+    memory.met('lmstudio', { model: 'first' }, MINUTE);
+    const edits = Array<'failed'>(20).fill('failed');
+    memory.observe(answered('lmstudio', prompt('e', 1), { edits }), MINUTE);
+    assert.match(memory.editsFailing('lmstudio', turn, MINUTE) ?? '', /20 of its last 20/);
+    return memory;
+  };
+  const isTrusted = (memory: Memory) => {
+    assert.equal(memory.editsFailing('lmstudio', turn, MINUTE), undefined);
+    assert.equal(
+      memory.editFailureShare('lmstudio', 'now'),
+      createMemory().editFailureShare('lmstudio', 'now'),
+    );
+  };
+
+  it('is not held to how the edits of the one before it fared', () => {
+    const memory = spoiled();
+    memory.met('lmstudio', { model: 'first', state: 'down' }, MINUTE);
+    assert.match(memory.editsFailing('lmstudio', turn, MINUTE) ?? '', /20 of its last 20/, 'the same model');
+    memory.met('lmstudio', { model: 'second' }, MINUTE);
+    isTrusted(memory);
+  });
+
+  it('is not either where it came while no daemon ran', () => {
+    const restored = createMemory(undefined, JSON.parse(JSON.stringify(spoiled())));
+    restored.met('lmstudio', { model: 'second' }, MINUTE);
+    isTrusted(restored);
+    isTrusted(createMemory(undefined, JSON.parse(JSON.stringify(restored))));
+  });
+});
+
 describe('a backend that tells nothing of its cache', () => {
   const ask = (memory: Memory, ttftMs: number) => {
     memory.observe(answered('lmstudio', prompt('q', 19)), MINUTE);
@@ -381,12 +415,78 @@ describe('a backend that tells nothing of its cache', () => {
 });
 
 describe('what memory has learned', () => {
+  const turn = { sessionId: 's', turnId: 't' };
+  const fresh = createMemory();
+  const restart = (memory: Memory) => createMemory(undefined, JSON.parse(JSON.stringify(memory)));
+
   it('outlives the process but for what servers hold', () => {
     const memory = taught({ 'mlx-lm': 600, lmstudio: 100 });
     const restored = createMemory(undefined, JSON.parse(JSON.stringify(memory)));
     const work = { uncached: 20_000, cached: 0 };
     assert.deepEqual(restored.speed('lmstudio').ttft(work), memory.speed('lmstudio').ttft(work));
     assert.equal(restored.match('lmstudio', prompt('day', 20), MINUTE).tokens, 0);
+  });
+
+  it('has how edits fared in it: the share that is expected to fail, and the pause of a backend', () => {
+    const memory = taught();
+    const edits = (backend: string, result: 'ok' | 'failed', count: number) =>
+      memory.observe(answered(backend, prompt('e', 1), { edits: Array(count).fill(result) }), MINUTE);
+    edits('mlx-lm', 'ok', 200);
+    edits('lmstudio', 'failed', 20);
+    const restored = restart(memory);
+    for (const backend of ['mlx-lm', 'lmstudio']) {
+      for (const when of ['now', 'later'] as const) {
+        assert.equal(restored.editFailureShare(backend, when), memory.editFailureShare(backend, when));
+      }
+    }
+    assert.match(restored.editsFailing('lmstudio', turn, 2 * MINUTE) ?? '', /20 of its last 20 edits failed/);
+    assert.equal(restored.editsFailing('mlx-lm', turn, 2 * MINUTE), undefined);
+    assert.equal(
+      restored.editsFailing('lmstudio', turn, 12 * MINUTE),
+      undefined,
+      'its pause ends as it would',
+    );
+    // One more success or failure teaches both the same.
+    for (const each of [memory, restored]) {
+      each.rememberTurn(turn, { backend: 'lmstudio', task: 'edit' }, 12 * MINUTE);
+      each.observe(answered('lmstudio', prompt('e', 1), { edits: ['ok'] }), 12 * MINUTE);
+      assert.equal(each.editsFailing('lmstudio', { turnId: 'u' }, 12 * MINUTE), undefined);
+    }
+  });
+
+  it('has in it what share of a pause is used to catch up', () => {
+    const memory = taught();
+    for (let at = 0; at < 40; at += 1) {
+      const turnName = { sessionId: 's', turnId: `t${at}` };
+      memory.rememberTurn(turnName, { backend: 'lmstudio', task: 'edit' }, at * MINUTE);
+      memory.observe(answered('lmstudio', prompt('c', 20), { turn: turnName }), at * MINUTE);
+      const read = { backend: 'mlx-lm', fromTokens: 0, toTokens: 30_000 };
+      memory.caughtUp(turnName, read);
+    }
+    assert.ok(memory.catchUpShare('mlx-lm') > 0.9);
+    assert.equal(restart(memory).catchUpShare('mlx-lm'), memory.catchUpShare('mlx-lm'));
+    assert.equal(restart(restart(memory)).catchUpShare('mlx-lm'), memory.catchUpShare('mlx-lm'));
+  });
+
+  it('leads to the same decisions in the next process', () => {
+    const memory = taught();
+    const edits = Array<'ok'>(200).fill('ok');
+    memory.observe(answered('mlx-lm', prompt('e', 1), { edits }), MINUTE);
+    const restored = restart(memory);
+    for (const each of [memory, restored]) each.met('mlx-lm', { state: 'up' }, MINUTE);
+    const asked = (editTurn: number): Asked => ({ chain: prompt('n', 14), promptTokens: 21_000, editTurn });
+    for (const editTurn of [0.05, 0.3, 0.6, 0.95]) {
+      const [before, after] = [memory, restored].map((each) => bill(each, both, asked(editTurn), MINUTE));
+      assert.deepEqual(after, before);
+    }
+  });
+
+  it('of an earlier version, which saved less, is taken over', () => {
+    const { servers, habits } = JSON.parse(JSON.stringify(taught()));
+    const restored = createMemory(undefined, { servers, habits });
+    assert.ok(restored.speed('mlx-lm').samples > 0);
+    assert.equal(restored.editFailureShare('mlx-lm', 'later'), fresh.editFailureShare('mlx-lm', 'later'));
+    assert.equal(restored.catchUpShare('mlx-lm'), 0);
   });
 
   it('is nothing where the file is damaged', () => {
@@ -396,10 +496,16 @@ describe('what memory has learned', () => {
       [],
       { servers: 7, habits: { shapes: 1 } },
       { servers: { 'mlx-lm': [] } },
+      { edits: 7, caughtUp: 'x' },
+      { edits: { 'mlx-lm': { calls: 'ok', counted: 3 }, lmstudio: null }, caughtUp: { 'mlx-lm': 7 } },
+      { edits: { 'mlx-lm': { calls: ['bad'], counted: { all: -1, failed: 2 }, pausedUntilMs: 'x' } } },
     ]) {
       const restored = createMemory(undefined, saved);
       assert.equal(restored.speed('mlx-lm').samples, 0);
       assert.ok(restored.habits.growthTokens > 0);
+      assert.equal(restored.editFailureShare('mlx-lm', 'later'), fresh.editFailureShare('mlx-lm', 'later'));
+      assert.equal(restored.editsFailing('mlx-lm', turn, 0), undefined);
+      assert.equal(restored.catchUpShare('mlx-lm'), 0);
     }
   });
 });
