@@ -182,8 +182,14 @@ function candidates(deps: Deps, { turn, requestedModel, ...coming }: Coming): Ca
     memory.met(candidate.name, fleet.status(candidate.name), nowMs);
     if (candidate.state === 'down') guardian.lost(candidate.name);
     const editsFailing = memory.editsFailing(candidate.name, turn, nowMs);
-    const unsteady = memory.unsteady(candidate.name, nowMs) ?? crowding(deps, coming, candidate.name);
-    return { ...candidate, ...(editsFailing && { editsFailing }), ...(unsteady && { unsteady }) };
+    const unsteady = memory.unsteady(candidate.name, nowMs);
+    const crowds = crowding(deps, coming, candidate.name);
+    return {
+      ...candidate,
+      ...(editsFailing && { editsFailing }),
+      ...(unsteady && { unsteady }),
+      ...(crowds && { crowding: crowds }),
+    };
   });
   // Its bytes pass unchanged, the model's name among them.
   return [...local, { name: claude.name, model: requestedModel, state: 'unknown', isCloud: true }];
