@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type ExplainOptions, runExplain } from '../../cli/explain.ts';
+import { requestEnded } from '../../daemon/live-request.ts';
 import type { Cost } from '../../router/cost.ts';
 import type { CacheBreak, Outcome } from '../../router/outcome.ts';
+import { openDatabase } from '../../store/database.ts';
+import { requestHistory } from '../../store/history.ts';
 import { toEnded } from '../../store/row.ts';
 import { writeRecords } from '../../store/write.ts';
 import { NOW_MS, openedStore, outcome, temporaryFolder } from '../store/sample.ts';
@@ -152,6 +155,26 @@ test('what nobody told is a dash on the screen and null in JSON', async (t) => {
   assert.equal(json.task, null);
   assert.equal(json.decision, null);
   assert.deepEqual(json.outcome.ttftMs, { predicted: null, actual: null });
+});
+
+test('no forecast is held against the wait of another backend than it was made for', async (t) => {
+  const attempt = { backend: 'lmstudio', fault: 'reset', phase: 'before-first-token' } as const;
+  const attempts = [{ ...attempt, message: 'gone', durationMs: 40 }];
+  const path = await recorded(t, [outcome('r-1', { ...WARM, answeredBy: 'mlx-lm', attempts })]);
+  const { stdout } = await explain(path, 'r-1');
+  assert.match(stdout, /First token: expected –, came after 1\.00 s\n/);
+  assert.match(stdout, /lmstudio +5\.7.* 1\.20 /, 'the bill keeps what was expected of each');
+  const { outcome: told } = JSON.parse((await explain(path, 'r-1', { json: true })).stdout);
+  assert.deepEqual(told.ttftMs, { predicted: null, actual: 1000 });
+  const opened = await openDatabase({ path, mode: 'read', nowMs: NOW_MS });
+  assert.ok(opened.state === 'open');
+  t.after(() => opened.database.close());
+  const { rows } = await requestHistory(opened.database.db, { limit: 1 });
+  assert.equal(rows[0]?.predictedTtftMs, null);
+  assert.equal(
+    requestEnded(outcome('r-1', { ...WARM, answeredBy: 'mlx-lm', attempts })).predictedTtftMs,
+    undefined,
+  );
 });
 
 test('backends that failed on the way, and what auto would have done, are named', async (t) => {
