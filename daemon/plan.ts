@@ -4,7 +4,7 @@
 import type { Received } from '../backend/backend.ts';
 import type { Prompt } from '../router/breaks.ts';
 import type { Candidate } from '../router/candidate.ts';
-import { type Explanation, explainClassification } from '../router/classify.ts';
+import { explainClassification } from '../router/classify.ts';
 import { type Asked, type Cost, priceAll } from '../router/cost.ts';
 import { decide } from '../router/decide.ts';
 import type { Classification, Decision, Refusal, Task } from '../router/decision.ts';
@@ -65,7 +65,7 @@ export type Plan = {
   readonly watched: Watched;
   readonly turn: TurnEvidence;
   readonly classification: Classification;
-  /** What weighed most in it; found when it is asked for. */
+  /** What weighed most in it, without a word of the prompt; found when it is asked for. */
   readonly signals: () => readonly Signal[];
   readonly decision: Decision | Refusal;
 };
@@ -104,7 +104,7 @@ export function makePlan({ request, caller, kind, override }: Admitted, deps: De
       isAside: caller.requestClass === 'auxiliary' || caller.requestClass === 'other',
       prompt: toPrompt(conversation, parts, request.model),
     }),
-    signals: () => nameless(signals()),
+    signals,
   };
 }
 
@@ -121,18 +121,6 @@ function toPrompt(
 ): Prompt {
   const openingParts = messages[0]?.parts.length ?? 0;
   return { segments: parts, tools, messages: messages.length, openingParts, requestedModel };
-}
-
-/** A feature of the prompt's words is named after them, and what a person wrote is never stored. */
-function nameless(signals: ReturnType<Explanation['signals']>): readonly Signal[] {
-  const isOwnWords = ({ group, name }: (typeof signals)[number]) =>
-    group === 'words' && !/^(rule |no prompt)/.test(name);
-  const words = signals.filter(isOwnWords).reduce((sum, { logOdds }) => sum + logOdds, 0);
-  const named = signals
-    .filter((signal) => !isOwnWords(signal))
-    .map(({ group, name, logOdds }) => ({ name: `${group}: ${name}`, value: logOdds }));
-  const all = words === 0 ? named : [...named, { name: 'words: its wording', value: words }];
-  return all.toSorted((a, b) => Math.abs(b.value) - Math.abs(a.value));
 }
 
 function chainOf(parts: readonly Segment[], model: string, { estimator }: Deps): Chain {
