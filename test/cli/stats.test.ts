@@ -311,6 +311,10 @@ test('before anything was recorded there is an empty report, a friendly line and
   assert.match(screen.stdout, /No requests yet/);
   assert.match(screen.stderr, /anyclaude start/);
   assert.equal(existsSync(path), false);
+  writeFileSync(path, '');
+  const empty = await stats(path, {});
+  assert.equal(empty.exitCode, 0);
+  assert.match(empty.stderr, /Nothing has been recorded yet: the database at .* is empty/);
 });
 
 test('a damaged database is a failure in one sentence', async (t) => {
