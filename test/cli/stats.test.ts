@@ -47,7 +47,14 @@ function drawn(report: StatsReport, screen: Screen): string {
 /** A report of a single row, where only what is given differs from nothing known. */
 function reportWith(row: Partial<StatsRow>): StatsReport {
   const empty = emptyReport(RANGE, 'route');
-  const known = { ...empty.totals, requests: 1, task: 'edit', backend: 'lmstudio', ...row };
+  const known = {
+    ...empty.totals,
+    requests: 1,
+    task: 'edit',
+    backend: 'lmstudio',
+    kvCache: empty.kvCache,
+    ...row,
+  };
   return { ...empty, totals: { ...empty.totals, requests: 1 }, rows: [known] };
 }
 
@@ -112,7 +119,7 @@ test('stats --json says when it was made, of which time, and rounds to three dec
   const { exitCode, stdout, stderr } = await stats(await workingDayPath(t), { json: true, since: '15m' });
   assert.deepEqual([exitCode, stderr], [0, '']);
   const document = JSON.parse(stdout);
-  assert.equal(document.schema, 2);
+  assert.equal(document.schema, 3);
   assert.equal(document.generatedAt, '2026-03-04T12:00:00.000Z');
   assert.deepEqual(document.range, { since: '2026-03-04T11:45:00.000Z', until: '2026-03-04T12:00:00.000Z' });
   assert.deepEqual(document.rows[0].ttftMs.warm, { n: 5, p50: 600, p95: 780 });
