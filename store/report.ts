@@ -53,6 +53,8 @@ export type StatsReport = {
   /** Completed without a backend. */
   readonly answeredHere: { readonly requests: number };
   readonly rows: readonly StatsRow[];
+  /** Nothing was ever recorded, in this range or another. */
+  readonly isUnused: boolean;
   readonly timeline: Timeline;
   /** What the prompt caches did, and what broke them. */
   readonly kvCache: KvTotals;
@@ -80,11 +82,13 @@ export async function statsReport(
     const sums = await sumsBy(read, sources, GROUPINGS[by]);
     const spreads = await spreadsBy(read, sources, GROUPINGS[by]);
     const causes = await causesBy(read, sources, GROUPINGS[by]);
+    const counted = await totalsOf(read, sources, { sums, spreads });
     return {
       range: { sinceMs: sources.span.sinceMs, untilMs: sources.span.endMs - 1 },
       by,
       percentiles: sources.rolled === undefined ? 'exact' : 'estimated',
-      ...(await totalsOf(read, sources, { sums, spreads })),
+      ...counted,
+      isUnused: counted.totals.requests === 0 && !(await isAnythingRecorded(read)),
       rows: await rowsBy(read, sources, { by, sums, spreads, causes }),
       timeline: await timelineOf(read, sources),
       ...(await cachesOf(read, sources, causes)),
@@ -97,8 +101,16 @@ export function emptyReport(range: StatsRange, by: StatsBy): StatsReport {
   const totals = { ...countsOf(NOTHING, 0), running: 0, ...figuresOf(NOTHING, NO_SPREADS) };
   return {
     ...{ range, by, percentiles: 'exact', totals, answeredHere: { requests: 0 }, rows: [] },
+    isUnused: true,
     ...{ timeline: NO_TIMELINE, kvCache: NO_KV_TOTALS, pauses: null, claudeApi: [] },
   };
+}
+
+async function isAnythingRecorded(db: Kysely<Schema>): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from (select 1 from requests limit 1) union all select 1 from (select 1 from rollup_hours limit 1)
+  `.execute(db);
+  return rows.length > 0;
 }
 
 /** A row of nothing with every key that a row can have, for a heading. */
