@@ -10,6 +10,7 @@ import type { Conversation } from '../../wire/message.ts';
 import type { Member } from '../fleet.ts';
 import type { PrefillDeps, PrefillJob } from './prefill.ts';
 import type { Progress } from './progress.ts';
+import { mayGoOn } from './prompts.ts';
 import { chainOf, type Step, type StepReport, sendStep } from './step.ts';
 
 export type Run = {
@@ -82,7 +83,9 @@ function routeOf({ deps, job, progress }: Run): Route {
   const chain = chainOf(conversation, model, deps);
   const server = memory.serverOf(backend);
   const own = sessionKey(job);
-  const others = prompts.active(clock.wall()).filter((prompt) => sessionKey(prompt) !== own);
+  const others = prompts
+    .active(clock.wall())
+    .filter((prompt) => mayGoOn(prompt) && sessionKey(prompt) !== own);
   return {
     conversation,
     chain,

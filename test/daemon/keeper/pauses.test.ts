@@ -326,6 +326,29 @@ describe('the prefill runner', () => {
     assert.ok(report.steps > 1, 'more steps than there is room for');
   });
 
+  it('keeps no room for subagents that have ended, but for those that still work', async () => {
+    for (const [answer, reason] of [
+      [says('Found.'), undefined],
+      [calls('t1', 'Read', {}), 'its cache has no room'],
+    ] as const) {
+      const site = await asked();
+      site.lmstudio.scripts = [says('Done.')];
+      await done(post(site.url, question(), { headers: { 'x-anyclaude-route': 'edit' } }));
+      site.mlx.scripts = [answer];
+      for (let at = 0; at < 10; at += 1) {
+        const headers = { 'x-claude-code-agent-id': `agent-${at}`, 'x-anyclaude-route': 'analysis' };
+        const system = `You search in folder ${at}. `.repeat(80);
+        await done(post(site.url, ask('Find it.', { system }), { headers }));
+      }
+      await until(() => site.deps.traffic.inFlight === 0);
+      site.mlx.scripts = [says('a')];
+      const report = await site.pauses.prefiller.run(
+        goneOn(job(site, { backend: 'mlx-lm', model: 'mlx-lm-model' })),
+      );
+      assert.equal(report.reason, reason);
+    }
+  });
+
   it('goes on where it was cut off', async () => {
     const site = await asked();
     // The first two are the shortest, however quick the machine is.
