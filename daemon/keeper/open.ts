@@ -44,10 +44,10 @@ export function openPauses({ deps, recorder, metrics, settleMs, ...given }: Paus
     },
   });
   const limits = { ...PREFILL_LIMITS, ...deps.config.catchUp };
+  const onError = (error: unknown) => deps.logError(error, 'keeper');
   const prefiller = createPrefiller({
     ...deps,
-    cacheUses,
-    limits,
+    ...{ cacheUses, limits, onError },
     onRun(warmup, job) {
       recorder.warmup(warmup);
       metrics.warmedUp(warmup);
@@ -61,7 +61,7 @@ export function openPauses({ deps, recorder, metrics, settleMs, ...given }: Paus
     limits,
     cacheUse: cacheUses.of,
     ...(settleMs !== undefined && { settleMs }),
-    onError: (error) => deps.logError(error, 'keeper'),
+    onError,
   });
   return {
     ...{ keeper, prefiller, power },

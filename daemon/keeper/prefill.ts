@@ -56,6 +56,8 @@ export type PrefillDeps = Pick<Deps, 'fleet' | 'memory' | 'estimator' | 'clock' 
   readonly limits: PrefillLimits;
   /** Told of every run that sent something, once it has ended. */
   readonly onRun: (run: Warmup, job: PrefillJob) => void;
+  /** An error that no backend made. */
+  readonly onError: (error: unknown) => void;
 };
 
 /** The reason of a job that was skipped because its backend is believed to have it all. */
@@ -64,6 +66,7 @@ export const NOTHING_MISSING = 'nothing was missing';
 const MOST_WAITING = 64;
 const REQUEST_CAME = 'a request came in';
 const STOPPED = 'anyclaude was stopped';
+const BUG = 'a bug in anyclaude; its log has the reason';
 
 export function createPrefiller(deps: PrefillDeps): Prefiller {
   const progress = createProgress();
@@ -74,6 +77,15 @@ export function createPrefiller(deps: PrefillDeps): Prefiller {
 
   async function next(job: PrefillJob): Promise<PrefillReport> {
     waiting -= 1;
+    try {
+      return await runAlone(job);
+    } catch (error) {
+      deps.onError(error);
+      return { result: 'failed', reason: BUG, steps: 0, durationMs: 0 };
+    }
+  }
+
+  async function runAlone(job: PrefillJob): Promise<PrefillReport> {
     const member = deps.fleet.member(job.backend);
     const obstacle = stopping.signal.aborted ? STOPPED : obstacleTo(member, deps);
     if (member === undefined || obstacle !== undefined) return skipped(obstacle ?? 'no such backend');
@@ -90,7 +102,8 @@ export function createPrefiller(deps: PrefillDeps): Prefiller {
       if (waiting >= MOST_WAITING) return Promise.resolve(skipped('too many others wait'));
       waiting += 1;
       const report = queue.then(() => next(job));
-      queue = report;
+      // Whatever became of it, those behind it have their turn.
+      queue = report.catch(() => {});
       return report;
     },
     get running() {

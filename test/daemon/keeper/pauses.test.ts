@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openPauses, type Pauses } from '../../../daemon/keeper/open.ts';
+import { openPauses, type Pauses, type PausesOptions } from '../../../daemon/keeper/open.ts';
 import type { Power } from '../../../daemon/keeper/power.ts';
 import type { PrefillJob } from '../../../daemon/keeper/prefill.ts';
 import type { Warmup } from '../../../router/warmup.ts';
@@ -32,7 +32,9 @@ afterEach(async () => {
   }
 });
 
-async function start(settings: object = {}, power: Power = async () => 'mains'): Promise<Site> {
+type Options = { readonly power?: Power; readonly recorder?: PausesOptions['recorder'] };
+
+async function start(settings: object = {}, { power, recorder }: Options = {}): Promise<Site> {
   const harness = await startHarness({ mode: 'task', ...settings });
   harness.lmstudio.status = { state: 'up', flavour: 'llama.cpp' };
   harness.mlx.status = { state: 'up', flavour: 'mlx-lm' };
@@ -40,9 +42,9 @@ async function start(settings: object = {}, power: Power = async () => 'mains'):
   const warmups: Warmup[] = [];
   const pauses = openPauses({
     deps: harness.deps,
-    recorder: { warmup: (warmup) => warmups.push(warmup) },
+    recorder: recorder ?? { warmup: (warmup) => warmups.push(warmup) },
     metrics: harness.metrics,
-    power,
+    power: power ?? (async () => 'mains'),
     settleMs: 1,
   });
   harness.onOutcome.push(pauses.served);
@@ -142,12 +144,12 @@ describe('a pause', () => {
   });
 
   it('is not used on battery unless that is asked for, and status says so', async () => {
-    const off = await start({}, async () => 'battery');
+    const off = await start({}, { power: async () => 'battery' });
     await done(post(off.url, question()));
     await until(() => off.pauses.keeper.status.state === 'off');
     assert.equal(off.pauses.keeper.status.detail, 'this machine runs on its battery');
     assert.equal(off.lmstudio.asked.length, 0);
-    const on = await start({ catchUp: { onBattery: true } }, async () => 'battery');
+    const on = await start({ catchUp: { onBattery: true } }, { power: async () => 'battery' });
     await done(post(on.url, question()));
     await until(() => on.warmups.length > 0);
   });
@@ -349,6 +351,25 @@ describe('the prefill runner', () => {
     }
   });
 
+  it('an error that nobody thought of ends one run, not those after it, and is logged', async () => {
+    let recorded = 0;
+    const recorder = {
+      warmup() {
+        recorded += 1;
+        if (recorded === 1) throw new Error('the first record fails');
+      },
+    };
+    const site = await start({ catchUp: { enabled: false } }, { recorder });
+    await done(post(site.url, question()));
+    await until(() => site.deps.traffic.inFlight === 0);
+    const first = await site.pauses.prefiller.run(job(site));
+    assert.deepEqual([first.result, first.reason], ['failed', 'a bug in anyclaude; its log has the reason']);
+    assert.deepEqual(site.bugs.map(String), ['Error: the first record fails']);
+    const second = await site.pauses.prefiller.run(goneOn(job(site)));
+    assert.equal(second.result, 'completed');
+    await site.pauses.stop();
+  });
+
   it('goes on where it was cut off', async () => {
     const site = await asked();
     // The first two are the shortest, however quick the machine is.
@@ -373,7 +394,7 @@ describe('the prefill runner', () => {
 
 describe('warming', () => {
   it('reads the front of each project on each backend of its routes, without a word of the person', async () => {
-    const site = await start({ catchUp: { onBattery: false } }, async () => 'battery');
+    const site = await start({ catchUp: { onBattery: false } }, { power: async () => 'battery' });
     await done(
       post(site.url, question({ messages: [{ role: 'user', content: 'What is the secret word?' }] })),
     );
