@@ -1,6 +1,8 @@
 // Pauses from the socket to the backend: what is sent when nobody waits, and how it gives way.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { afterEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openPauses, type Pauses, type PausesOptions } from '../../../daemon/keeper/open.ts';
@@ -140,6 +142,48 @@ describe('a pause', () => {
     await until(() => site.warmups.length > 0);
     assert.equal(site.warmups[0]?.result, 'cancelled');
     assert.equal(site.warmups[0]?.reason, 'a request came in');
+    assert.deepEqual(site.bugs, []);
+  });
+
+  it('ends with the headers of a request, whatever it asks for, while its body is still on its way', async () => {
+    for (const path of ['/v1/messages', '/v1/messages/count_tokens']) {
+      const site = await start();
+      const seen: string[] = [];
+      site.lmstudio.scripts = [
+        async function* (asked, signal) {
+          signal.addEventListener('abort', () => seen.push('aborted'));
+          yield* hangs(() => seen.push('prefilling'))(asked, signal);
+        },
+      ];
+      await done(post(site.url, question()));
+      await until(() => seen.includes('prefilling'));
+      const body = JSON.stringify(question());
+      const headers = { 'content-type': 'application/json', 'content-length': body.length };
+      const sent = request(`${site.url}${path}`, { method: 'POST', headers });
+      const answered = once(sent, 'response');
+      sent.write(body.slice(0, 9));
+      await until(() => seen.includes('aborted'));
+      assert.ok(site.deps.traffic.inFlight > 0, path);
+      sent.end(body.slice(9));
+      const [response] = await answered;
+      response.resume();
+      await until(() => site.deps.traffic.inFlight === 0);
+    }
+  });
+
+  it('comes back after a request that was broken off or refused while it was read', async () => {
+    const site = await start({ catchUp: { enabled: false }, bodyLimitBytes: 1024 * 1024 });
+    const headers = { 'content-type': 'application/json', 'content-length': 100 };
+    const sent = request(`${site.url}/v1/messages`, { method: 'POST', headers });
+    sent.on('error', () => {});
+    sent.write('{');
+    await until(() => site.deps.traffic.inFlight === 1);
+    sent.destroy();
+    await until(() => site.deps.traffic.inFlight === 0);
+    const refused = await post(site.url, 'x'.repeat(1024 * 1024 + 1));
+    assert.equal(refused.status, 413);
+    await refused.text();
+    await until(() => site.deps.traffic.inFlight === 0);
     assert.deepEqual(site.bugs, []);
   });
 
