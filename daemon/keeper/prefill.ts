@@ -23,6 +23,8 @@ export type PrefillJob = {
   readonly sessionId?: string;
   readonly agentId?: string;
   readonly project?: string;
+  /** On battery, too. */
+  readonly askedBy?: 'person';
 };
 
 export type PrefillReport = {
@@ -54,6 +56,8 @@ export type PrefillDeps = Pick<Deps, 'fleet' | 'memory' | 'estimator' | 'clock' 
   readonly traffic: Traffic;
   readonly cacheUses: CacheUses;
   readonly limits: PrefillLimits;
+  /** Asked before each step: the machine is, and nobody allowed it. */
+  readonly isOnBattery: () => Promise<boolean>;
   /** Told of every run that sent something, once it has ended. */
   readonly onRun: (run: Warmup, job: PrefillJob) => void;
   /** An error that no backend made. */

@@ -8,6 +8,7 @@ import { sessionKey } from '../../router/sessions.ts';
 import { frontOf } from '../../wire/front.ts';
 import type { Conversation } from '../../wire/message.ts';
 import type { Member } from '../fleet.ts';
+import { ON_BATTERY } from './power.ts';
 import type { PrefillDeps, PrefillJob } from './prefill.ts';
 import type { Progress } from './progress.ts';
 import { mayGoOn } from './prompts.ts';
@@ -46,7 +47,9 @@ export async function walk(run: Run, sum: Sum, { signal, untilMs }: Bounds): Pro
   let losses = 0;
   let mostTokens = Number.POSITIVE_INFINITY;
   while (at < route.toTokens) {
-    if (deps.clock.now() > untilMs) return { result: 'cancelled', reason: NO_TIME };
+    const reason = await whyStop(run, untilMs);
+    if (reason !== undefined) return { result: 'cancelled', reason };
+    signal.throwIfAborted();
     const cut = nextCut(run, route, { at, entries, mostTokens });
     if (cut === undefined) return { result: 'completed', reason: NO_ROOM };
     sum.steps += 1;
@@ -65,6 +68,11 @@ export async function walk(run: Run, sum: Sum, { signal, untilMs }: Bounds): Pro
     run.progress.reached(job, route.chain, at, deps.memory.serverOf(job.backend).epoch);
   }
   return { result: 'completed' };
+}
+
+async function whyStop({ deps, job }: Run, untilMs: number): Promise<string | undefined> {
+  if (deps.clock.now() > untilMs) return NO_TIME;
+  return job.askedBy === undefined && (await deps.isOnBattery()) ? ON_BATTERY : undefined;
 }
 
 type Route = {

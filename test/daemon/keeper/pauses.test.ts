@@ -187,6 +187,58 @@ describe('a pause', () => {
     assert.deepEqual(site.bugs, []);
   });
 
+  it('is taken up by the clock when what stood in its way is gone: a backend that was down, or the battery', async () => {
+    for (const inTheWay of ['backend', 'battery']) {
+      let answers: Awaited<ReturnType<Power>> = inTheWay === 'battery' ? 'battery' : 'mains';
+      let asked = 0;
+      const power: Power = async () => {
+        asked += 1;
+        return answers;
+      };
+      const site = await start({}, { power });
+      if (inTheWay === 'backend') site.lmstudio.status = { state: 'down' };
+      await site.deps.fleet.probeIdle();
+      await done(post(site.url, question()));
+      await until(() => asked > 0);
+      await site.pauses.tick();
+      assert.equal(site.warmups.length, 0);
+      site.lmstudio.status = { state: 'up', flavour: 'llama.cpp' };
+      await site.deps.fleet.probeIdle();
+      answers = 'mains';
+      await site.pauses.tick();
+      await until(() => site.warmups.length > 0);
+      assert.deepEqual([site.warmups[0]?.backend, site.warmups[0]?.result], ['lmstudio', 'completed']);
+      await site.pauses.tick();
+      assert.equal(site.warmups.length, 1, 'once');
+    }
+  });
+
+  it('ends between two steps when the machine goes on battery', async () => {
+    let answers: Awaited<ReturnType<Power>> = 'mains';
+    const site = await start({}, { power: async () => answers });
+    const reads = readsAll(site);
+    site.lmstudio.scripts = [
+      async function* (asked, signal) {
+        answers = 'battery';
+        yield* reads(asked, signal);
+      },
+    ];
+    await done(post(site.url, question()));
+    await until(() => site.warmups.length > 0);
+    const [run] = site.warmups;
+    assert.deepEqual(
+      [run?.result, run?.reason, run?.steps],
+      ['cancelled', 'this machine runs on its battery', 1],
+    );
+    await site.pauses.tick();
+    assert.equal(site.pauses.keeper.status.detail, 'this machine runs on its battery');
+    answers = 'mains';
+    site.lmstudio.scripts = [readsAll(site)];
+    await site.pauses.tick();
+    await until(() => site.warmups.length > 1);
+    assert.equal(site.warmups[1]?.result, 'completed');
+  });
+
   it('is not used on battery unless that is asked for, and status says so', async () => {
     const off = await start({}, { power: async () => 'battery' });
     await done(post(off.url, question()));
