@@ -21,8 +21,6 @@ import { sendError } from './sink.ts';
 import { createTally } from './tally.ts';
 
 export async function handle(deps: Deps, received: Received, response: ServerResponse): Promise<void> {
-  // Before anything is known of it: what fills pauses has to give way at once.
-  const left = deps.traffic.arrived();
   const draft = createDraft(deps.newRequestId(), received.body.length, deps.clock);
   const tally = createTally();
   deps.live.follow(draft, tally);
@@ -38,7 +36,6 @@ export async function handle(deps: Deps, received: Received, response: ServerRes
   }
   draft.known.httpStatus = response.headersSent ? response.statusCode : 0;
   deps.record(draft.finish(ending, tally));
-  left();
 }
 
 const NO_SAFEGUARDS =
