@@ -32,6 +32,8 @@ export type ScriptedBackend = {
   /** Served in their order; the last one serves whatever comes after it. */
   scripts: Script[];
   status: BackendStatus;
+  /** What its tokenizer endpoint answers; it has none where that is absent. */
+  counts?: number;
   /** Held back before a probe is answered. */
   silence: Promise<unknown> | undefined;
   proofs: number;
@@ -198,6 +200,7 @@ function scriptedBackend(name: string, script: ScriptedBackend): Backend {
       const first = await iterator.next();
       return { queueMs: 0, items: counted(first, iterator, script) };
     },
+    countTokens: async () => script.counts,
     async close() {},
   };
 }

@@ -158,9 +158,18 @@ test('titles, probes, counts and bodies that this version cannot read are forwar
     headers: { 'content-type': 'application/json', ...KEYS },
   });
   assert.deepEqual(await count.json(), { input_tokens: 12 });
+  const unreadable = await fetch(`${h.url}/v1/messages/count_tokens?beta=true`, {
+    method: 'POST',
+    body: '{"zz":1}',
+    headers: { 'content-type': 'application/json', ...KEYS },
+  });
+  await unreadable.text();
+  assert.equal(claude.posts.at(-1)?.body.toString(), '{"zz":1}');
   assert.deepEqual(
     claude.posts.map(({ path }) => path),
-    ['/v1/messages?beta=true', '/v1/messages?beta=true', '/v1/messages/count_tokens?beta=true'],
+    ['messages', 'messages', 'messages/count_tokens', 'messages/count_tokens'].map(
+      (path) => `/v1/${path}?beta=true`,
+    ),
   );
 });
 
