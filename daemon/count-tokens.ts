@@ -64,10 +64,9 @@ async function tokensOf(admitted: Admitted, deps: Deps, signal: AbortSignal): Pr
 
   const status = deps.fleet.status(member.name);
   const model = member.model(status);
-  const asked = status.state === 'down' ? undefined : member.backend.countTokens;
-  return (
-    (await asked?.(conversation, model, signal)) ?? deps.estimator.estimate(model, segments(conversation))
-  );
+  const isDown = status.state === 'down';
+  const counted = isDown ? undefined : await member.backend.countTokens?.(conversation, model, signal);
+  return counted ?? deps.estimator.estimate(model, segments(conversation));
 }
 
 /** Who was asked for by name, up or not; else of those that are up where the conversation was last, else the routes. */

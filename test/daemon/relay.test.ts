@@ -158,6 +158,10 @@ test('titles, probes, counts and bodies that this version cannot read are forwar
     headers: { 'content-type': 'application/json', ...KEYS },
   });
   assert.deepEqual(await count.json(), { input_tokens: 12 });
+  const polluting = '{"__proto__":{"polluted":1},"model":"m","messages":[{"role":"user","content":"x"}]}';
+  await (await post(h.url, polluting, { headers: KEYS })).text();
+  // What is refused on the way to a local server is the API's own business: not a byte of it is changed.
+  assert.equal(claude.posts.at(-1)?.body.toString(), polluting);
   const unreadable = await fetch(`${h.url}/v1/messages/count_tokens?beta=true`, {
     method: 'POST',
     body: '{"zz":1}',
@@ -167,7 +171,7 @@ test('titles, probes, counts and bodies that this version cannot read are forwar
   assert.equal(claude.posts.at(-1)?.body.toString(), '{"zz":1}');
   assert.deepEqual(
     claude.posts.map(({ path }) => path),
-    ['messages', 'messages', 'messages/count_tokens', 'messages/count_tokens'].map(
+    ['messages', 'messages', 'messages/count_tokens', 'messages', 'messages/count_tokens'].map(
       (path) => `/v1/${path}?beta=true`,
     ),
   );
