@@ -17,6 +17,7 @@ import { readTurn, type TurnEvidence } from '../router/turn.ts';
 import { parseJson } from '../wire/body.ts';
 import { type Caller, readCaller } from '../wire/caller.ts';
 import { type Segment, segments } from '../wire/fingerprint.ts';
+import { refuseForbiddenKeys } from '../wire/forbidden-key.ts';
 import type { Conversation, WireRequest } from '../wire/message.ts';
 import { normalise } from '../wire/normalise.ts';
 import { parseRequest } from '../wire/parse.ts';
@@ -34,7 +35,9 @@ export type Admitted = {
 /** Throws WireError where the request cannot be read. */
 export function admit(received: Received, { config, claude }: Pick<Deps, 'config' | 'claude'>): Admitted {
   const backends = [...Object.keys(config.backends), claude.name];
-  const request = parseRequest(parseJson(received.body));
+  const body = parseJson(received.body);
+  refuseForbiddenKeys(received.body, body);
+  const request = parseRequest(body);
   const caller = readCaller(received.headers, request);
   const override = readOverride({ caller, request, backends });
   return {
