@@ -78,6 +78,7 @@ async function answer(pass: Pass & Way): Promise<Ending> {
   await deps.fleet.recheckDown();
   const plan = makePlan(admitted, deps);
   draft.known.classification = plan.classification;
+  draft.known.classifyMs = plan.classifyMs;
   draft.known.turnId = plan.turn.turnId;
   draft.known.estimatedPromptTokens = plan.promptTokens;
   const ending = await serveOrRefuse(pass, plan);
