@@ -76,6 +76,7 @@ async function answer(pass: Pass & Way): Promise<Ending> {
   const firstPlan = makePlan(admitted, deps);
   const plan = (await recheckFor(firstPlan, deps)) ? makePlan(admitted, deps) : firstPlan;
   draft.known.classification = plan.classification;
+  draft.known.classifyMs = plan.classifyMs;
   draft.known.turnId = plan.turn.turnId;
   draft.known.estimatedPromptTokens = plan.promptTokens;
   const ending = await serveOrRefuse(pass, plan);

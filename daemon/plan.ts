@@ -68,6 +68,8 @@ export type Plan = {
   readonly watched: Watched;
   readonly turn: TurnEvidence;
   readonly classification: Classification;
+  /** How long that took. */
+  readonly classifyMs: number;
   /** What weighed most in it, without a word of the prompt; found when it is asked for. */
   readonly signals: () => readonly Signal[];
   readonly decision: Decision | Refusal;
@@ -79,7 +81,9 @@ export function makePlan({ request, caller, kind, override }: Admitted, deps: De
   const turn = readTurn(request, caller);
   deps.memory.observeToolResults(turn.toolRuns, deps.clock.wall());
   const asked = override && 'route' in override ? override.route : undefined;
+  const classifiedFromMs = deps.clock.now();
   const { classification, signals } = explainClassification(turn, asked);
+  const classifyMs = deps.clock.now() - classifiedFromMs;
   const sticky = deps.memory.stickyFor(turn);
   const last = deps.memory.lastOf(turn, deps.clock.wall());
   const chain = chainOf(parts, modelFor(classification.task, deps), deps);
@@ -101,7 +105,7 @@ export function makePlan({ request, caller, kind, override }: Admitted, deps: De
   });
   return {
     ...{ conversation, segments: parts, chain, promptTokens },
-    ...{ loaded: loadedOf(choices), turn, classification, decision },
+    ...{ loaded: loadedOf(choices), turn, classification, classifyMs, decision },
     watched: deps.guardian.watch({
       ...{ conversation: turn, kind, chain },
       isAside: caller.requestClass === 'auxiliary' || caller.requestClass === 'other',
