@@ -25,7 +25,7 @@ export async function warm({ json }: { readonly json?: boolean }): Promise<ExitC
     note(`The daemon did not answer to the end (${messageOf(error)}): see anyclaude logs.`);
     return EXIT.failure;
   }
-  if (json) printJson(all);
+  if (json) printJson({ schema: 1, prefills: all.map((warmed) => ({ ...UNTOLD, ...warmed })) });
   else if (all.length === 0) note(await whyNothing(state));
   return all.length === 0 || isWarm(all) ? EXIT.ok : EXIT.failure;
 }
@@ -46,6 +46,9 @@ async function whyNothing(state: DaemonState): Promise<string> {
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Null where nobody told, as in all JSON of this program. */
+const UNTOLD = { reason: null, promptTokens: null, cachedTokens: null, computedTokens: null };
 
 const NOTHING =
   'Nothing is known to warm: no request of a project was served yet, and none is kept from a former day.';

@@ -90,6 +90,11 @@ function ofProject(prompt: KeptPrompt, before: ProjectPrompt | undefined): Proje
   return { ...prompt, backends, source: 'served' };
 }
 
+/** A subagent that has ended does not come back. */
+export function mayGoOn({ kind, endsTurn }: KeptPrompt): boolean {
+  return kind === 'main' || !endsTurn;
+}
+
 /** What was kept longest goes first; the newest stays, however long it is. */
 function bound(prompts: Map<string, KeptPrompt>, tokens: number): void {
   let sum = [...prompts.values()].reduce((all, { promptTokens }) => all + promptTokens, 0);
