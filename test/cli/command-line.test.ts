@@ -45,7 +45,7 @@ describe('the command line', () => {
     it(`ends with 3 where no daemon runs: ${args.join(' ')}`, async () => {
       const { code, stdout, stderr } = await anyclaude(place, ...args);
       assert.equal(code, 3);
-      if (args.includes('--json')) assert.deepEqual(JSON.parse(stdout), { running: false });
+      if (args.includes('--json')) assert.deepEqual(JSON.parse(stdout), { schema: 1, running: false });
       else assert.match(stderr, /anyclaude is not running/);
     });
   }
