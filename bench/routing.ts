@@ -7,6 +7,7 @@ import { percentile } from './figures.ts';
 import { taskFigures } from './routing/accuracy.ts';
 import { baselines } from './routing/baselines.ts';
 import { prepare } from './routing/prepare.ts';
+import { measureReading } from './routing/reading.ts';
 import { type BenchResult, toJson, toTables } from './routing/report.ts';
 import { runRows } from './routing/rows.ts';
 import { unseenScorers } from './routing/scorers.ts';
@@ -40,6 +41,7 @@ async function measure(sessions: readonly TraceSession[]): Promise<BenchResult> 
   return {
     prompts: taskFigures(prepared.prompts),
     calls: taskFigures(prepared.calls),
+    reading: measureReading(),
     classifyMsP99: percentile(prepared.classifyMs, 0.99),
     rows: await runRows(prepared.sessions),
     baselines: baselines(sessions),

@@ -120,6 +120,8 @@ describe('the command', () => {
       stdout,
       /AnoCache, with catch-up in pauses, 30 % of edits fail on A\npolicy +bill +prefill +redo +preference/,
     );
+    assert.match(stdout, /reading and judging a request +kB +first ms +median +p99/);
+    assert.match(stdout, /many reminders +1\d{3} +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d .* ≤ 20/);
     assert.match(stdout, /auto within 2 % of the best plain policy or better in \d+ of 30 rows/);
     assert.match(stdout, /calls on A\/E % +hindsight\nequal +no .* \d+\.\d\/\d+\.\d +\d+\.\d\/\d+\.\d/);
   });
