@@ -95,8 +95,12 @@ export type Outcome = {
    * a text; a tool call is held back until it is whole.
    */
   readonly firstTokenMs?: number;
-  /** Time the daemon itself took before it opened the backend. */
+  /** Time the daemon itself took before the request went out, to all backends that were tried. */
   readonly overheadMs?: number;
+  /** Of it: naming the task. Absent where nobody did. */
+  readonly classifyMs?: number;
+  /** Of it: putting the conversation into the words of a backend. Absent where no local one was asked. */
+  readonly translateMs?: number;
   readonly outputTokens?: number;
   readonly stopReason?: string;
   readonly toolCalls: readonly string[];
