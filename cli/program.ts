@@ -91,7 +91,6 @@ command('export', 'every request that is still kept, for other programs')
 command('explain', 'why a request went where it went, what was expected and what then happened')
   .argument('[request]', 'request id, or -1 for the newest, -2 for the one before it', '-1')
   .option('--json', 'as JSON')
-  .allowUnknownOption()
   .action(async (request, options) =>
     ends(await (await import('./show-explain.ts')).showExplain(request, options)),
   );
