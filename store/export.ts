@@ -1,8 +1,12 @@
 // Every request of a period, a page at a time: whoever reads has never more than one page in memory, and the daemon's
 // writing is held up by no long read.
 
-import type { Kysely, Selectable } from 'kysely';
+import Database from 'better-sqlite3';
+import { Kysely, type Selectable } from 'kysely';
+import { MIGRATIONS } from '../migrations/index.ts';
+import { migrate } from './migrate.ts';
 import type { AttemptsTable, RequestsTable, Schema } from './schema.ts';
+import { StoreDialect } from './sqlite.ts';
 
 type ExportedRequest = Selectable<RequestsTable> & { readonly failed_attempts: readonly AttemptsTable[] };
 
@@ -27,6 +31,19 @@ export async function* exportPages(
 export async function requestColumns(db: Kysely<Schema>): Promise<readonly string[]> {
   const tables = await db.introspection.getTables();
   return tables.find(({ name }) => name === 'requests')?.columns.map(({ name }) => name) ?? [];
+}
+
+/** The same where there is no file to ask. */
+export async function newColumns(): Promise<readonly string[]> {
+  const sqlite = new Database(':memory:');
+  const db = new Kysely<Schema>({ dialect: new StoreDialect(sqlite) });
+  try {
+    await migrate(db, sqlite, MIGRATIONS);
+    return await requestColumns(db);
+  } finally {
+    await db.destroy();
+    sqlite.close();
+  }
 }
 
 type Position = { readonly started_ms: number; readonly id: number };
