@@ -5,6 +5,7 @@ import type { Command, Option } from 'commander';
 import type { ExitCode } from './terminal.ts';
 
 const { EXIT, note } = await import('./terminal.ts');
+const { leaveNpm } = await import('./from-npm.ts');
 const { ConfigError } = await import('../daemon/config/error.ts');
 const { packageVersion } = await import('../daemon/version.ts');
 const { Argument, Command: Program, CommanderError, Option: ProgramOption } = await import('commander');
@@ -190,6 +191,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(EXIT.failure);
 });
 
+leaveNpm();
 try {
   await program.parseAsync();
 } catch (error) {

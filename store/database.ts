@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { MIGRATIONS } from '../migrations/index.ts';
+import { readAsInterrupted } from './daemons.ts';
 import { inspectFile, isEmptyFile } from './inspect.ts';
 import { migrate, schemaState } from './migrate.ts';
 import type { Schema } from './schema.ts';
@@ -104,7 +105,9 @@ async function openForReading({ path, migrations = MIGRATIONS }: OpenOptions): P
     const state = schemaState(sqlite, migrations);
     if (state === 'newer') return closing(sqlite, newer(path));
     if (state === 'older') return closing(sqlite, older(path));
-    return { state: 'open', database: store(path, sqlite) };
+    const database = store(path, sqlite);
+    await readAsInterrupted(database.db);
+    return { state: 'open', database };
   } catch (error) {
     return closing(sqlite, unusable(path, error));
   }

@@ -397,6 +397,9 @@ test('more rows than anybody reads are counted, not shown', async (t) => {
   assert.ok(row !== undefined);
   const rows = Array.from({ length: 100 }, () => row);
   assert.match(drawn({ ...report, rows }, WIDE), /and 60 rows more: --csv and --json give all of them/);
+  const days = rows.map((each, at) => ({ ...each, day: `day ${at}` }));
+  const newest = drawn({ ...report, by: 'day', rows: days }, WIDE);
+  assert.match(newest, /^day 60 [\s\S]*^day 99 [\s\S]*and 60 rows before these: --csv/m);
 });
 
 test('by whatever is asked, the rows carry that key', async (t) => {
