@@ -13,6 +13,7 @@ import type { Deps } from './deps.ts';
 import { createDraft, type Draft, whoSent } from './draft.ts';
 import { openSink, type Pass, passHeaders, watchClient } from './pass.ts';
 import { type Admitted, admit, estimatePrompt, goesToClaude, makePlan, type Plan } from './plan.ts';
+import { recheckFor } from './recheck.ts';
 import { recordedRefusal } from './recorded.ts';
 import { relayToClaude } from './relay.ts';
 import { replyToFault, replyToWireError } from './reply.ts';
@@ -72,9 +73,10 @@ async function answer(pass: Pass & Way): Promise<Ending> {
   });
   if (own) return answerHere(pass, own);
 
-  await deps.fleet.recheckDown();
-  const plan = makePlan(admitted, deps);
+  const firstPlan = makePlan(admitted, deps);
+  const plan = (await recheckFor(firstPlan, deps)) ? makePlan(admitted, deps) : firstPlan;
   draft.known.classification = plan.classification;
+  draft.known.classifyMs = plan.classifyMs;
   draft.known.turnId = plan.turn.turnId;
   draft.known.estimatedPromptTokens = plan.promptTokens;
   const ending = await serveOrRefuse(pass, plan);

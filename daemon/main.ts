@@ -46,6 +46,8 @@ export type RunningDaemon = {
   readonly closed: Promise<void>;
   /** Drains: nothing new is taken, streams get `drainMs`, then they are cut. May be called twice. */
   close(reason?: string): Promise<void>;
+  /** For who goes at once: what still runs is recorded as interrupted. The daemon is of no use after it. */
+  abandon(): Promise<void>;
 };
 
 const CLAUDE = 'claude';
@@ -91,7 +93,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     log.info('stopped');
     closed.resolve();
   }
-  return { url: urlOf(server), closed: closed.promise, close };
+  return { url: urlOf(server), closed: closed.promise, close, abandon: () => daemon.recorder.close() };
 }
 
 type Daemon = ReturnType<typeof assemble>;

@@ -5,6 +5,7 @@ import { type Backend, BackendError } from '../backend/backend.ts';
 import type { Decision, Refusal, Target } from '../router/decision.ts';
 import type { Attempt, Ending } from '../router/outcome.ts';
 import type { StreamItem } from '../wire/frame.ts';
+import type { Known } from './draft.ts';
 import { promptOf } from './keeper/prompts.ts';
 import { type AttemptEnd, land, takeOff } from './lesson.ts';
 import { neighbours } from './neighbours.ts';
@@ -12,7 +13,7 @@ import { openSink, type Pass, passHeaders } from './pass.ts';
 import type { Plan } from './plan.ts';
 import { recordedFailure } from './recorded.ts';
 import { relayToClaude } from './relay.ts';
-import { type ErrorReply, replyToFault } from './reply.ts';
+import { type ErrorReply, replyToFault, STOPPED } from './reply.ts';
 import { type Sink, sendError } from './sink.ts';
 
 type Run = { readonly pass: Pass; readonly plan: Plan; readonly decision: Decision; readonly sink: Sink };
@@ -89,6 +90,7 @@ async function relay({ pass, plan, sink }: Run, { backend: name, model }: Target
       requestedModel: admitted.request.model,
       promptTokens: plan.promptTokens,
       ...neighbours(pass, plan, name),
+      onTranslated: (tookMs) => noteTranslation(draft.known, tookMs),
       onAdmitted: () => {
         draft.phase = 'before-first-token';
       },
@@ -103,6 +105,12 @@ async function relay({ pass, plan, sink }: Run, { backend: name, model }: Target
     signal.throwIfAborted();
     if (sink.contentSent) draft.phase = 'mid-stream';
   }
+}
+
+/** Once a backend that is tried: the client waits for each. */
+function noteTranslation(known: Known, tookMs: number): void {
+  known.translateMs = (known.translateMs ?? 0) + tookMs;
+  known.overheadMs = (known.overheadMs ?? 0) + tookMs;
 }
 
 function backendCalled({ fleet, claude }: Pass['deps'], name: string): Backend {
@@ -166,9 +174,8 @@ function mayTryNext(failures: readonly BackendError[]): boolean {
 function endAborted({ pass, sink }: Run): Ending {
   const { deps, draft } = pass;
   if (!deps.stopping.aborted) return { result: 'cancelled', phase: draft.phase };
-  const message = 'anyclaude was stopped while it answered this request.';
-  draft.known.message = message;
-  sink.fail(replyToFault('draining', draft.phase, { message }));
+  draft.known.message = STOPPED;
+  sink.fail(replyToFault('draining', draft.phase, { message: STOPPED }));
   return { result: 'failed', phase: draft.phase, fault: 'draining' };
 }
 
