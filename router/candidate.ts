@@ -21,6 +21,8 @@ export type Candidate = {
   readonly editsFailing?: string;
   /** Why no conversation should move to it now, in one clause. Absent while it may. */
   readonly unsteady?: string;
+  /** What it lacks for this very request, in one clause behind its name. */
+  readonly lacks?: string;
   /** False where its server has no model in memory: the next request waits for it. */
   readonly isLoaded?: boolean;
 };
@@ -47,6 +49,7 @@ export function unfit(candidate: Candidate, kind: Kind, needs: Needs): PassedOve
 }
 
 function missingAbility(candidate: Candidate, kind: Kind, needs: Needs): string | undefined {
+  if (candidate.lacks !== undefined) return candidate.lacks;
   if (kind === 'web-search' && !candidate.isCloud) return 'cannot search the web';
   if (needs.images && candidate.supportsImages === false) return 'takes no images';
   if (needs.forcedTool && candidate.supportsForcedTool === false) return 'cannot be made to call a tool';
