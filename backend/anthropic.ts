@@ -4,7 +4,7 @@
 import { createFrameReader } from '../wire/from-anthropic.ts';
 import { toMessages } from '../wire/to-messages.ts';
 import type { Backend } from './backend.ts';
-import { answerOf, type LocalBackendOptions, openLocalServer } from './local.ts';
+import { answerOf, type LocalBackendOptions, openLocalServer, translated } from './local.ts';
 import { openStream } from './stream.ts';
 
 export function createAnthropicBackend(options: LocalBackendOptions): Backend {
@@ -20,7 +20,9 @@ export function createAnthropicBackend(options: LocalBackendOptions): Backend {
           accept: 'text/event-stream',
           'anthropic-version': '2023-06-01',
         },
-        body: JSON.stringify(toMessages(request.conversation, { model: request.model })),
+        body: translated(request, () =>
+          JSON.stringify(toMessages(request.conversation, { model: request.model })),
+        ),
       };
       const translator = createFrameReader({ origin: 'local', answer: answerOf(request) });
       return openStream({ line, request, send, translator }, signal);

@@ -32,6 +32,8 @@ export type OpenRequest = {
   readonly coldPrefix?: string;
   /** Whose prompt it is: side requests are kept out of the slots of main conversations where there are several. */
   readonly reader?: Reader;
+  /** Told, before the gate, how many milliseconds the conversation took to be put into the server's words. */
+  readonly onTranslated?: (tookMs: number) => void;
   /** Called when the gate has let the request through: from then on it is no longer `queued`. */
   readonly onAdmitted?: () => void;
 };

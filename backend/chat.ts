@@ -5,7 +5,7 @@ import { createChatTranslator } from '../wire/from-chat.ts';
 import type { Conversation } from '../wire/message.ts';
 import { chatJson, toChat } from '../wire/to-chat.ts';
 import type { Backend, BackendStatus, Opened, OpenRequest } from './backend.ts';
-import { answerOf, type LocalBackendOptions, openLocalServer } from './local.ts';
+import { answerOf, type LocalBackendOptions, openLocalServer, translated } from './local.ts';
 import { createPrefixFlights } from './prefix-flights.ts';
 import { createSlotChoice } from './slot-choice.ts';
 import { openStream } from './stream.ts';
@@ -24,7 +24,7 @@ export function createChatBackend(options: ChatBackendOptions): Backend {
       // mlx_lm.server compares the path as a whole: no query may follow.
       path: '/v1/chat/completions',
       headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
-      body: chatBody(request, options, slot),
+      body: translated(request, () => chatBody(request, options, slot)),
     };
     // The others have one slot for a conversation, and what one slot has read another one cannot use.
     const flown = status().flavour === 'mlx-lm' ? { ...line, flights } : line;

@@ -50,3 +50,11 @@ export function answerOf({ requestedModel, promptTokens, conversation }: OpenReq
   const messageId = `msg_${randomUUID().replaceAll('-', '')}`;
   return { requestedModel, messageId, promptTokens, stopSequences, callable };
 }
+
+/** The body of a request, with the time it took to write told to who asks for it. */
+export function translated({ onTranslated }: OpenRequest, write: () => string): string {
+  const startedMs = performance.now();
+  const body = write();
+  onTranslated?.(performance.now() - startedMs);
+  return body;
+}

@@ -31,7 +31,7 @@ export type Look = (path: string) => Promise<Page>;
 const PROBE_MS = 1_500;
 const MOST_BYTES = 4 * 1024 * 1024;
 /** What stands for "whatever is loaded" in the configuration. */
-const CURRENT_MODEL = 'current-model';
+export const CURRENT_MODEL = 'current-model';
 
 /** Answers within 1.5 s; a server that cannot be reached or understood is `down`. Never rejects. */
 export async function probe(address: Address, signal: AbortSignal): Promise<BackendStatus> {

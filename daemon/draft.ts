@@ -36,6 +36,8 @@ export type Known = {
   model?: string;
   queueMs?: number;
   overheadMs?: number;
+  classifyMs?: number;
+  translateMs?: number;
   httpStatus: number;
   bytesOut: number;
   invalidToolCalls: number;

@@ -114,6 +114,8 @@ function toCandidate({ name, config, model }: Member, status: BackendStatus): Ca
     ...(config.startCommand === undefined ? {} : { startCommand: config.startCommand }),
     ...(status.contextWindow === undefined ? {} : { contextWindow: status.contextWindow }),
     ...(status.supportsImages === undefined ? {} : { supportsImages: status.supportsImages }),
+    // mlx_lm.server reads no `tool_choice`: it may answer in plain text.
+    ...(status.flavour === 'mlx-lm' ? { supportsForcedTool: false } : {}),
     ...(status.loaded === undefined ? {} : { isLoaded: status.loaded }),
     ...(status.lastError === undefined ? {} : { lastError: status.lastError }),
   };

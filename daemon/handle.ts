@@ -23,8 +23,6 @@ import { sendError } from './sink.ts';
 import { createTally } from './tally.ts';
 
 export async function handle(deps: Deps, received: Received, response: ServerResponse): Promise<void> {
-  // Before anything is known of it: what fills pauses has to give way at once.
-  const left = deps.traffic.arrived();
   const draft = createDraft(deps.newRequestId(), received.body.length, deps.clock);
   const tally = createTally();
   deps.live.follow(draft, tally);
@@ -40,7 +38,6 @@ export async function handle(deps: Deps, received: Received, response: ServerRes
   }
   draft.known.httpStatus = response.headersSent ? response.statusCode : 0;
   deps.record(draft.finish(ending, tally));
-  left();
 }
 
 const NO_SAFEGUARDS =
@@ -80,6 +77,7 @@ async function answer(pass: Pass & Way): Promise<Ending> {
   const firstPlan = makePlan(admitted, deps);
   const plan = (await recheckFor(firstPlan, deps)) ? makePlan(admitted, deps) : firstPlan;
   draft.known.classification = plan.classification;
+  draft.known.classifyMs = plan.classifyMs;
   draft.known.turnId = plan.turn.turnId;
   draft.known.estimatedPromptTokens = plan.promptTokens;
   const ending = await serveOrRefuse(pass, plan);

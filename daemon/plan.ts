@@ -4,7 +4,7 @@
 import type { Received } from '../backend/backend.ts';
 import type { Prompt } from '../router/breaks.ts';
 import type { Candidate } from '../router/candidate.ts';
-import { type Explanation, explainClassification } from '../router/classify.ts';
+import { explainClassification } from '../router/classify.ts';
 import { type Asked, type Cost, priceAll } from '../router/cost.ts';
 import { decide } from '../router/decide.ts';
 import type { Classification, Decision, Refusal, Task } from '../router/decision.ts';
@@ -69,7 +69,9 @@ export type Plan = {
   readonly watched: Watched;
   readonly turn: TurnEvidence;
   readonly classification: Classification;
-  /** What weighed most in it; found when it is asked for. */
+  /** How long that took. */
+  readonly classifyMs: number;
+  /** What weighed most in it, without a word of the prompt; found when it is asked for. */
   readonly signals: () => readonly Signal[];
   readonly decision: Decision | Refusal;
 };
@@ -81,7 +83,9 @@ export function makePlan(admitted: Admitted, deps: Deps): Plan {
   const turn = readTurn(request, caller);
   deps.memory.observeToolResults(turn.toolRuns, deps.clock.wall());
   const asked = override && 'route' in override ? override.route : undefined;
+  const classifiedFromMs = deps.clock.now();
   const { classification, signals } = explainClassification(turn, asked);
+  const classifyMs = deps.clock.now() - classifiedFromMs;
   const sticky = deps.memory.stickyFor(turn);
   const last = deps.memory.lastOf(turn, deps.clock.wall());
   const chain = chainOf(parts, modelFor(classification.task, deps), deps);
@@ -103,13 +107,13 @@ export function makePlan(admitted: Admitted, deps: Deps): Plan {
   });
   return {
     ...{ conversation, segments: parts, chain, promptTokens },
-    ...{ loaded: loadedOf(choices), turn, classification, decision },
+    ...{ loaded: loadedOf(choices), turn, classification, classifyMs, decision },
     watched: deps.guardian.watch({
       ...{ conversation: turn, kind, chain },
       isAside: caller.requestClass === 'auxiliary' || caller.requestClass === 'other',
       prompt: toPrompt(conversation, parts, request.model),
     }),
-    signals: () => nameless(signals()),
+    signals,
   };
 }
 
@@ -126,18 +130,6 @@ function toPrompt(
 ): Prompt {
   const openingParts = messages[0]?.parts.length ?? 0;
   return { segments: parts, tools, messages: messages.length, openingParts, requestedModel };
-}
-
-/** A feature of the prompt's words is named after them, and what a person wrote is never stored. */
-function nameless(signals: ReturnType<Explanation['signals']>): readonly Signal[] {
-  const isOwnWords = ({ group, name }: (typeof signals)[number]) =>
-    group === 'words' && !/^(rule |no prompt)/.test(name);
-  const words = signals.filter(isOwnWords).reduce((sum, { logOdds }) => sum + logOdds, 0);
-  const named = signals
-    .filter((signal) => !isOwnWords(signal))
-    .map(({ group, name, logOdds }) => ({ name: `${group}: ${name}`, value: logOdds }));
-  const all = words === 0 ? named : [...named, { name: 'words: its wording', value: words }];
-  return all.toSorted((a, b) => Math.abs(b.value) - Math.abs(a.value));
 }
 
 function chainOf(parts: readonly Segment[], model: string, { estimator }: Deps): Chain {
@@ -187,8 +179,14 @@ function localCandidates(deps: Deps, { turn, ...coming }: Coming): Candidate[] {
     memory.met(candidate.name, fleet.status(candidate.name), nowMs);
     if (candidate.state === 'down') guardian.lost(candidate.name);
     const editsFailing = memory.editsFailing(candidate.name, turn, nowMs);
-    const unsteady = memory.unsteady(candidate.name, nowMs) ?? crowding(deps, coming, candidate.name);
-    return { ...candidate, ...(editsFailing && { editsFailing }), ...(unsteady && { unsteady }) };
+    const unsteady = memory.unsteady(candidate.name, nowMs);
+    const crowds = crowding(deps, coming, candidate.name);
+    return {
+      ...candidate,
+      ...(editsFailing && { editsFailing }),
+      ...(unsteady && { unsteady }),
+      ...(crowds && { crowding: crowds }),
+    };
   });
 }
 

@@ -6,6 +6,7 @@ import type { Decision, Refusal, Target } from '../router/decision.ts';
 import type { Attempt, Ending } from '../router/outcome.ts';
 import type { StreamItem } from '../wire/frame.ts';
 import { toClaude } from './cloud.ts';
+import type { Known } from './draft.ts';
 import { promptOf } from './keeper/prompts.ts';
 import { type AttemptEnd, land, takeOff } from './lesson.ts';
 import { neighbours } from './neighbours.ts';
@@ -90,6 +91,7 @@ async function relay({ pass, plan, sink }: Run, { backend: name, model }: Target
       requestedModel: admitted.request.model,
       promptTokens: plan.promptTokens,
       ...neighbours(pass, plan, name),
+      onTranslated: (tookMs) => noteTranslation(draft.known, tookMs),
       onAdmitted: () => {
         draft.phase = 'before-first-token';
       },
@@ -104,6 +106,12 @@ async function relay({ pass, plan, sink }: Run, { backend: name, model }: Target
     signal.throwIfAborted();
     if (sink.contentSent) draft.phase = 'mid-stream';
   }
+}
+
+/** Once a backend that is tried: the client waits for each. */
+function noteTranslation(known: Known, tookMs: number): void {
+  known.translateMs = (known.translateMs ?? 0) + tookMs;
+  known.overheadMs = (known.overheadMs ?? 0) + tookMs;
 }
 
 function backendCalled({ fleet, claude }: Pass['deps'], name: string): Backend {

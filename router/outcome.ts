@@ -3,6 +3,7 @@
 
 import type { Fault, Phase } from '../wire/error.ts';
 import type { BreakCause, BreakSegment } from './breaks.ts';
+import type { Cost } from './cost.ts';
 import type { BackendName, Classification, Decision, RefusalReason } from './decision.ts';
 import type { Saved } from './savings.ts';
 
@@ -94,8 +95,12 @@ export type Outcome = {
    * a text; a tool call is held back until it is whole.
    */
   readonly firstTokenMs?: number;
-  /** Time the daemon itself took before it opened the backend. */
+  /** Time the daemon itself took before the request went out, to all backends that were tried. */
   readonly overheadMs?: number;
+  /** Of it: naming the task. Absent where nobody did. */
+  readonly classifyMs?: number;
+  /** Of it: putting the conversation into the words of a backend. Absent where no local one was asked. */
+  readonly translateMs?: number;
   readonly outputTokens?: number;
   readonly stopReason?: string;
   readonly toolCalls: readonly string[];
@@ -116,3 +121,16 @@ export type Outcome = {
   /** One sentence for a person, where the ending is not `completed`. */
   readonly message?: string;
 };
+
+/**
+ * The forecast that a wait may be held against: of the backend that answered, and only where it answered at once. What
+ * a failed one took before it was in nobody's forecast.
+ */
+export function forecastOf({
+  decision,
+  attempts,
+  answeredBy,
+}: Pick<Outcome, 'decision' | 'attempts' | 'answeredBy'>): Cost | undefined {
+  const predicted = decision?.predicted;
+  return attempts.length === 0 && predicted?.backend === answeredBy ? predicted : undefined;
+}

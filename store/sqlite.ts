@@ -2,7 +2,7 @@
 // they begin (a deferred one that reads first cannot be retried from within when another process writes in
 // between), and migrations run inside one (SQLite's DDL is transactional; Kysely does not use it).
 
-import type Database from 'better-sqlite3';
+import Database from 'better-sqlite3';
 import { CompiledQuery, type DatabaseConnection, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely';
 import { keep } from '../wire/bounded.ts';
 import { isSafeSqlite } from './sqlite-version.ts';
@@ -64,9 +64,25 @@ class TransactionalAdapter extends SqliteAdapter {
   }
 }
 
+/** Undefined where it cannot be loaded on this machine. */
+export function sqliteVersion(): string | undefined {
+  try {
+    const memory = new Database(':memory:');
+    const version = versionOf(memory);
+    memory.close();
+    return version;
+  } catch {
+    return undefined;
+  }
+}
+
+function versionOf(sqlite: Database.Database): string {
+  return String(sqlite.prepare('select sqlite_version()').pluck().get());
+}
+
 /** Throws where the SQLite that is linked in is too old. */
 export function requireSafeSqlite(sqlite: Database.Database): void {
-  const version = String(sqlite.prepare('select sqlite_version()').pluck().get());
+  const version = versionOf(sqlite);
   if (!isSafeSqlite(version)) {
     throw new Error(
       `SQLite ${version} can lose records; 3.51.3 is the oldest that is safe. Run \`npm ci\` again.`,

@@ -15,6 +15,8 @@ const TOKEN_TIME_BUCKETS_SECONDS = [
   0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.5, 1,
 ];
 const OVERHEAD_BUCKETS_SECONDS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1];
+/** A prefill is sent in steps of a few seconds; a whole cold prompt takes half a minute and more. */
+const WARMUP_BUCKETS_SECONDS = [0.5, 1, 2, 5, 10, 20, 40, 80, 160];
 const QUEUE_BUCKETS_SECONDS = [0.01, 0.04, 0.16, 0.64, 2.56, 10.24, 30, 60, 120, 300];
 const FLUSH_BUCKETS_SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5];
 const RATIO_BUCKETS = [0.1, 0.25, 0.5, 0.67, 0.8, 0.9, 0.95, 1.05, 1.1, 1.25, 1.5, 2, 4, 10];
@@ -43,9 +45,9 @@ export function createCatalogue(registry: Registry) {
     ...requestMetrics(counter, histogram),
     ...tokenMetrics(counter, histogram),
     ...backendMetrics(counter, histogram),
-    ...warmupMetrics(counter),
-    overhead: histogram('overhead_seconds', 'Time the daemon took before it opened the backend.', {
-      labelNames: [],
+    ...warmupMetrics(counter, histogram),
+    overhead: histogram('overhead_seconds', 'Time the daemon itself took before a request went out.', {
+      labelNames: ['phase'],
       buckets: OVERHEAD_BUCKETS_SECONDS,
     }),
     storeFlush: histogram('store_flush_duration_seconds', 'Time one transaction of the store took.', {
@@ -73,6 +75,7 @@ function requestMetrics(counter: NewCounter, histogram: NewHistogram) {
     requests: counter('requests_total', 'Requests by route, backend and how they ended.', [
       'route',
       'backend',
+      'model',
       'outcome',
     ]),
     duration: histogram('request_duration_seconds', 'From arrival to the last byte, of completed requests.', {
@@ -113,6 +116,7 @@ function requestMetrics(counter: NewCounter, histogram: NewHistogram) {
     fallbacks: counter('fallbacks_total', 'Requests that went on to another backend than the first choice.', [
       'from',
       'to',
+      'reason',
     ]),
     interruptions: counter('stream_interruptions_total', 'Streams that broke off after their first token.', [
       'backend',
@@ -125,9 +129,10 @@ function tokenMetrics(counter: NewCounter, histogram: NewHistogram) {
   return {
     inputTokens: counter('input_tokens_total', 'Prompt tokens by what the prompt cache did for them.', [
       'backend',
+      'model',
       'cache',
     ]),
-    outputTokens: counter('output_tokens_total', 'Tokens that backends generated.', ['backend']),
+    outputTokens: counter('output_tokens_total', 'Tokens that backends generated.', ['backend', 'model']),
     uncachedPrompt: histogram('uncached_prompt_tokens', 'Prompt tokens that had to be computed.', {
       labelNames: ['backend'],
       buckets: PROMPT_BUCKETS_TOKENS,
@@ -159,7 +164,7 @@ function tokenMetrics(counter: NewCounter, histogram: NewHistogram) {
 }
 
 /** Prefills that no request asked for. */
-function warmupMetrics(counter: NewCounter) {
+function warmupMetrics(counter: NewCounter, histogram: NewHistogram) {
   const labels = ['backend'] as const;
   return {
     warmups: counter('warmups_total', 'Prefills in pauses by how they ended.', [
@@ -169,6 +174,10 @@ function warmupMetrics(counter: NewCounter) {
     ]),
     warmupTokens: counter('warmup_computed_tokens_total', 'Prompt tokens that they computed.', labels),
     warmupSeconds: counter('warmup_seconds_total', 'Time that they took.', labels),
+    warmupDuration: histogram('warmup_duration_seconds', 'Time that one of them took.', {
+      labelNames: labels,
+      buckets: WARMUP_BUCKETS_SECONDS,
+    }),
     warmupUsed: counter('warmup_used_tokens_total', 'Of these tokens, found cached by a request.', labels),
     warmupWasted: counter('warmup_wasted_tokens_total', 'Of these tokens, used by nobody.', labels),
     warmupSaved: counter('warmup_saved_seconds_total', 'Time that requests waited less for it.', labels),

@@ -6,6 +6,8 @@ import { CACHE_RESULTS } from '../../router/cache.ts';
 import { CLASSIFY_REASONS, DECISION_REASONS } from '../../router/decision.ts';
 import { PURPOSES, WARMUP_RESULTS } from '../../router/warmup.ts';
 import type { Catalogue } from './catalogue.ts';
+import { FALLBACK_REASONS } from './fallback-reason.ts';
+import type { ModelLabels } from './model-label.ts';
 
 const TASKS = ['analysis', 'edit'] as const;
 export type RouteLabel = (typeof TASKS)[number] | 'passthrough' | 'daemon';
@@ -27,6 +29,9 @@ const SIDES = ['client', 'upstream', 'idle', 'daemon'] as const;
 /** Who ended a stream that had begun; `idle`: nobody, it went silent. */
 export type Side = (typeof SIDES)[number];
 
+/** `total` has the other two in it, and what is neither. */
+export const OVERHEAD_PHASES = ['classify', 'translate', 'total'] as const;
+
 const CODES = [200, 400, 401, 403, 404, 413, 422, 429, 500, 502, 503, 504, 529];
 
 /** The status as a label; `none` where no HTTP answer came. */
@@ -35,12 +40,19 @@ export function codeLabel(status: number | undefined): string {
   return CODES.includes(status) ? String(status) : 'other';
 }
 
-export type LabelSources = { readonly backends: readonly string[]; readonly claudeBackend: string };
+export type LabelSources = {
+  readonly backends: readonly string[];
+  readonly claudeBackend: string;
+  readonly models: ModelLabels;
+};
 
 /** Writes every label set that can occur at 0. */
 export function initialise(catalogue: Catalogue, sources: LabelSources): void {
   initialiseRoutes(catalogue, sources);
-  for (const backend of [...sources.backends, sources.claudeBackend]) initialiseBackend(catalogue, backend);
+  for (const backend of [...sources.backends, sources.claudeBackend]) {
+    initialiseBackend(catalogue, backend);
+    initialiseModels(catalogue, backend, sources.models);
+  }
   for (const backend of sources.backends) {
     initialisePrediction(catalogue, backend);
     catalogue.queueWait.zero({ backend });
@@ -48,7 +60,7 @@ export function initialise(catalogue: Catalogue, sources: LabelSources): void {
   }
   initialiseDecisions(catalogue, sources);
   for (const backend of sources.backends) initialiseWarmups(catalogue, backend);
-  catalogue.overhead.zero({});
+  for (const phase of OVERHEAD_PHASES) catalogue.overhead.zero({ phase });
   catalogue.storeFlush.zero({});
 }
 
@@ -59,6 +71,14 @@ function initialiseWarmups(catalogue: Catalogue, backend: string): void {
   const { warmupTokens, warmupSeconds, warmupUsed, warmupWasted, warmupSaved } = catalogue;
   for (const metric of [warmupTokens, warmupSeconds, warmupUsed, warmupWasted, warmupSaved]) {
     metric.inc({ backend }, 0);
+  }
+  catalogue.warmupDuration.zero({ backend });
+}
+
+function initialiseModels(catalogue: Catalogue, backend: string, models: ModelLabels): void {
+  for (const model of models.every(backend)) {
+    for (const cache of TOKEN_CACHE) catalogue.inputTokens.inc({ backend, model, cache }, 0);
+    catalogue.outputTokens.inc({ backend, model }, 0);
   }
 }
 
@@ -73,7 +93,7 @@ function initialisePrediction(catalogue: Catalogue, backend: string): void {
   catalogue.ttftActual.inc({ backend }, 0);
 }
 
-function initialiseRoutes(catalogue: Catalogue, { backends, claudeBackend }: LabelSources): void {
+function initialiseRoutes(catalogue: Catalogue, { backends, claudeBackend, models }: LabelSources): void {
   const answered = [
     ...backends.flatMap((backend) => TASKS.map((route) => ({ route, backend }))),
     { route: 'passthrough' as const, backend: claudeBackend },
@@ -81,7 +101,9 @@ function initialiseRoutes(catalogue: Catalogue, { backends, claudeBackend }: Lab
   const here = { route: 'daemon' as const, backend: 'daemon' };
   const refused = TASKS.map((route) => ({ route, backend: 'daemon' }));
   for (const labels of [...answered, here, ...refused]) {
-    for (const outcome of OUTCOMES) catalogue.requests.inc({ ...labels, outcome }, 0);
+    for (const model of models.every(labels.backend)) {
+      for (const outcome of OUTCOMES) catalogue.requests.inc({ ...labels, model, outcome }, 0);
+    }
   }
   for (const labels of [...answered, here]) catalogue.duration.zero(labels);
   for (const labels of answered) catalogue.tokenTime.zero(labels);
@@ -89,12 +111,10 @@ function initialiseRoutes(catalogue: Catalogue, { backends, claudeBackend }: Lab
 
 function initialiseBackend(catalogue: Catalogue, backend: string): void {
   for (const cache of CACHE_RESULTS) catalogue.ttft.zero({ backend, cache });
-  for (const cache of TOKEN_CACHE) catalogue.inputTokens.inc({ backend, cache }, 0);
   for (const result of ['valid', 'invalid']) catalogue.toolCalls.inc({ backend, result }, 0);
   for (const side of SIDES) catalogue.interruptions.inc({ backend, side }, 0);
   for (const code of [...CODES.map(String), 'other', 'none']) catalogue.responses.inc({ backend, code }, 0);
   for (const reason of DECISION_REASONS) catalogue.decisions.inc({ backend, reason }, 0);
-  catalogue.outputTokens.inc({ backend }, 0);
   catalogue.uncachedPrompt.zero({ backend });
   initialiseCache(catalogue, backend);
 }
@@ -116,8 +136,11 @@ function initialiseDecisions(catalogue: Catalogue, { backends, claudeBackend }: 
       for (const confidence of CONFIDENCE) catalogue.classifications.inc({ route, rule, confidence }, 0);
     }
   }
-  const all = [...backends, claudeBackend];
-  for (const from of all) {
-    for (const to of all) if (to !== from) catalogue.fallbacks.inc({ from, to }, 0);
+  // Nobody takes over from the Claude API: where it is asked first, its answer passes as it is.
+  for (const from of backends) {
+    for (const to of [...backends, claudeBackend]) {
+      if (to === from) continue;
+      for (const reason of FALLBACK_REASONS) catalogue.fallbacks.inc({ from, to, reason }, 0);
+    }
   }
 }

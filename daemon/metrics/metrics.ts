@@ -6,6 +6,7 @@ import type { Outcome } from '../../router/outcome.ts';
 import type { Warmup } from '../../router/warmup.ts';
 import { createCatalogue, createRegistry } from './catalogue.ts';
 import { initialise, type LabelSources } from './labels.ts';
+import { type ConfiguredModels, createModelLabels } from './model-label.ts';
 import { observeOutcome } from './outcome.ts';
 import { type Page, writePage } from './page.ts';
 import { observeWarmup, observeWarmupUse } from './warmup.ts';
@@ -29,8 +30,11 @@ export type StoreGauges = {
   readonly sizeBytes?: number | undefined;
 };
 
-export type MetricsOptions = LabelSources & {
+export type MetricsOptions = Omit<LabelSources, 'models'> & {
   readonly version: string;
+  /** Of the SQLite that the store uses; absent where that cannot be loaded. */
+  readonly sqlite?: string | undefined;
+  readonly models: ConfiguredModels;
   readonly gauges: () => readonly BackendGauges[];
   /** What names the task. */
   readonly classifier: 'trained' | 'rules';
@@ -52,12 +56,15 @@ export type Metrics = {
 export function createMetrics(options: MetricsOptions): Metrics {
   const registry = createRegistry();
   const catalogue = createCatalogue(registry);
-  initialise(catalogue, options);
+  const { backends, claudeBackend } = options;
+  const labels = { backends, claudeBackend, models: createModelLabels(options.models, claudeBackend) };
+  initialise(catalogue, labels);
   addBackendGauges(registry, options);
+  addBuild(registry, options);
   addStoreGauges(registry, options);
   let watchesProcess = false;
   return {
-    observe: (outcome) => observeOutcome(catalogue, outcome, options.claudeBackend),
+    observe: (outcome) => observeOutcome(catalogue, outcome, labels),
     warmedUp: (warmup) => observeWarmup(catalogue, warmup),
     warmupUsed: (warmup) => observeWarmupUse(catalogue, warmup),
     storeFlushed: (durationMs) => catalogue.storeFlush.observe(durationMs / 1000),
@@ -84,7 +91,7 @@ function addProcessMetrics(registry: Registry): void {
 }
 
 /** What is unknown has no sample: it is not 0. */
-function addBackendGauges(registry: Registry, { version, gauges, classifier }: MetricsOptions): void {
+function addBackendGauges(registry: Registry, { gauges }: MetricsOptions): void {
   const perBackend = (name: string, help: string, read: (backend: BackendGauges) => number | undefined) =>
     gauge(registry, { name, help, labelNames: ['backend'] }, (self) => {
       for (const backend of gauges()) {
@@ -104,13 +111,16 @@ function addBackendGauges(registry: Registry, { version, gauges, classifier }: M
   gauge(registry, { ...model, labelNames: ['backend', 'model'] }, (self) => {
     for (const { name, model } of gauges()) if (model) self.set({ backend: name, model }, 1);
   });
+}
+
+function addBuild(registry: Registry, { version, sqlite = 'unknown', classifier }: MetricsOptions): void {
   const fallback = {
     name: 'classifier_fallback',
     help: '1 where the trained weights were refused and fixed rules decide.',
   };
   gauge(registry, { ...fallback, labelNames: [] }, (self) => self.set(classifier === 'rules' ? 1 : 0));
-  const build = { name: 'build_info', help: 'Always 1.', labelNames: ['version', 'node'] };
-  gauge(registry, build, (self) => self.set({ version, node: process.versions.node }, 1));
+  const build = { name: 'build_info', help: 'Always 1.', labelNames: ['version', 'node', 'sqlite'] };
+  gauge(registry, build, (self) => self.set({ version, node: process.versions.node, sqlite }, 1));
 }
 
 function addStoreGauges(registry: Registry, { store }: MetricsOptions): void {

@@ -3,22 +3,27 @@
 import { cacheResult } from '../../router/cache.ts';
 import type { Classification } from '../../router/decision.ts';
 import { decodeOfOutcome, tokensPerSecond } from '../../router/decode.ts';
-import type { CacheReport, Ending, Outcome } from '../../router/outcome.ts';
+import { type CacheReport, type Ending, forecastOf, type Outcome } from '../../router/outcome.ts';
 import type { Fault } from '../../wire/error.ts';
 import type { Catalogue } from './catalogue.ts';
-import { codeLabel, type OutcomeLabel, type RouteLabel, type Side } from './labels.ts';
+import { fallbackReason } from './fallback-reason.ts';
+import { codeLabel, type LabelSources, type OutcomeLabel, type RouteLabel, type Side } from './labels.ts';
 
 /** From this probability on a second look at the words would hardly change the task. */
 const HIGH_CONFIDENCE = 0.75;
 
-export function observeOutcome(catalogue: Catalogue, outcome: Outcome, claudeBackend: string): void {
+type Labels = Pick<LabelSources, 'claudeBackend' | 'models'>;
+
+export function observeOutcome(catalogue: Catalogue, outcome: Outcome, labels: Labels): void {
+  const { claudeBackend, models } = labels;
   const backend = outcome.answeredBy;
+  const model = models.of(backend, outcome.model);
   const route = routeLabel(outcome, claudeBackend);
   const label = outcomeLabel(outcome.ending);
-  catalogue.requests.inc({ route, backend, outcome: label });
+  catalogue.requests.inc({ route, backend, model, outcome: label });
   // How long a failure took tells nothing of how long an answer takes; the store has it.
   if (label === 'ok') catalogue.duration.observe({ route, backend }, outcome.durationMs / 1000);
-  if (outcome.overheadMs !== undefined) catalogue.overhead.observe(outcome.overheadMs / 1000);
+  observeOverhead(catalogue, outcome);
   observeRouting(catalogue, outcome);
   if (backend === 'daemon') return;
   observeBackend(catalogue, backend, outcome);
@@ -29,7 +34,7 @@ export function observeOutcome(catalogue: Catalogue, outcome: Outcome, claudeBac
   observeResponses(catalogue, outcome, claudeBackend);
   observeSpeed(catalogue, { route, backend }, outcome);
   observePrediction(catalogue, outcome);
-  observePrompt(catalogue, backend, outcome.cache);
+  observeTokens(catalogue, { backend, model }, outcome);
   observeCacheWorth(catalogue, backend, outcome);
 }
 
@@ -39,8 +44,16 @@ function observeRouting(catalogue: Catalogue, outcome: Outcome): void {
   if (decision) {
     catalogue.decisions.inc({ backend: decision.targets[0].backend, reason: decision.reason });
   }
-  const first = attempts[0]?.backend;
-  if (first !== undefined && first !== answeredBy) catalogue.fallbacks.inc({ from: first, to: answeredBy });
+  const [first] = attempts;
+  if (first === undefined || first.backend === answeredBy) return;
+  catalogue.fallbacks.inc({ from: first.backend, to: answeredBy, reason: fallbackReason(first.fault) });
+}
+
+/** Neither classified nor translated is what goes to the Claude API as it came. */
+function observeOverhead({ overhead }: Catalogue, { overheadMs, classifyMs, translateMs }: Outcome): void {
+  if (overheadMs !== undefined) overhead.observe({ phase: 'total' }, overheadMs / 1000);
+  if (classifyMs !== undefined) overhead.observe({ phase: 'classify' }, classifyMs / 1000);
+  if (translateMs !== undefined) overhead.observe({ phase: 'translate' }, translateMs / 1000);
 }
 
 function classificationLabels({ task, reason, probability }: Classification) {
@@ -48,8 +61,7 @@ function classificationLabels({ task, reason, probability }: Classification) {
 }
 
 function observeBackend(catalogue: Catalogue, backend: string, outcome: Outcome): void {
-  const { outputTokens, toolCalls, invalidToolCalls, cache, ending } = outcome;
-  if (outputTokens !== undefined) catalogue.outputTokens.inc({ backend }, outputTokens);
+  const { toolCalls, invalidToolCalls, cache, ending } = outcome;
   catalogue.toolCalls.inc({ backend, result: 'valid' }, toolCalls.length);
   catalogue.toolCalls.inc({ backend, result: 'invalid' }, invalidToolCalls);
   catalogue.cacheRequests.inc({ backend, result: cacheResult(cache), evidence: cache.evidence });
@@ -57,11 +69,10 @@ function observeBackend(catalogue: Catalogue, backend: string, outcome: Outcome)
   if (side) catalogue.interruptions.inc({ backend, side });
 }
 
-/** Only where the backend that was predicted for answered at once: what a failed one took was in nobody's forecast. */
 function observePrediction(catalogue: Catalogue, outcome: Outcome): void {
-  const { decision, attempts, answeredBy: backend, firstTokenMs } = outcome;
-  const predicted = decision?.predicted;
-  if (predicted?.backend !== backend || attempts.length > 0 || !firstTokenMs) return;
+  const { answeredBy: backend, firstTokenMs } = outcome;
+  const predicted = forecastOf(outcome);
+  if (predicted === undefined || !firstTokenMs) return;
   catalogue.ttftError.observe({ backend }, (predicted.ttftSeconds * 1000) / firstTokenMs);
   catalogue.ttftExpected.inc({ backend }, predicted.ttftSeconds);
   catalogue.ttftActual.inc({ backend }, firstTokenMs / 1000);
@@ -108,19 +119,25 @@ function observeCacheWorth(catalogue: Catalogue, backend: string, outcome: Outco
   }
 }
 
-function observePrompt(catalogue: Catalogue, backend: string, cache: CacheReport): void {
-  if (cache.evidence === 'none') {
-    if (cache.promptTokens !== undefined) {
-      catalogue.inputTokens.inc({ backend, cache: 'unknown' }, cache.promptTokens);
-    }
-    return;
+type Asked = { readonly backend: string; readonly model: string };
+
+function observeTokens(catalogue: Catalogue, asked: Asked, { outputTokens, cache }: Outcome): void {
+  if (outputTokens !== undefined) catalogue.outputTokens.inc(asked, outputTokens);
+  if (cache.evidence !== 'none') observePrompt(catalogue, asked, cache);
+  else if (cache.promptTokens !== undefined) {
+    catalogue.inputTokens.inc({ ...asked, cache: 'unknown' }, cache.promptTokens);
   }
+}
+
+type Known = Exclude<CacheReport, { readonly evidence: 'none' }>;
+
+function observePrompt(catalogue: Catalogue, asked: Asked, cache: Known): void {
   const written = cache.writtenTokens ?? 0;
   const computed = Math.max(0, cache.promptTokens - cache.cachedTokens - written);
-  catalogue.inputTokens.inc({ backend, cache: 'read' }, cache.cachedTokens);
-  catalogue.inputTokens.inc({ backend, cache: 'write' }, written);
-  catalogue.inputTokens.inc({ backend, cache: 'none' }, computed);
-  catalogue.uncachedPrompt.observe({ backend }, cache.promptTokens - cache.cachedTokens);
+  catalogue.inputTokens.inc({ ...asked, cache: 'read' }, cache.cachedTokens);
+  catalogue.inputTokens.inc({ ...asked, cache: 'write' }, written);
+  catalogue.inputTokens.inc({ ...asked, cache: 'none' }, computed);
+  catalogue.uncachedPrompt.observe({ backend: asked.backend }, cache.promptTokens - cache.cachedTokens);
 }
 
 function routeLabel(outcome: Outcome, claudeBackend: string): RouteLabel {

@@ -9,6 +9,7 @@ export function observeWarmup(
 ): void {
   catalogue.warmups.inc({ purpose, backend, result });
   catalogue.warmupSeconds.inc({ backend }, durationMs / 1000);
+  catalogue.warmupDuration.observe({ backend }, durationMs / 1000);
   if (computedTokens !== undefined) catalogue.warmupTokens.inc({ backend }, computedTokens);
 }
 

@@ -22,8 +22,21 @@ const MEANING = {
   'server-lost': 'the server no longer had it',
 };
 
-/** @param {Stats['kvCache']['breaks']} breaks @param {string} since */
-export async function showBreaks(breaks, since) {
+/** @param {string} since @returns {Promise<readonly HistoryRow[]>} */
+export async function newestBreaks(since) {
+  const page = /** @type {{ rows: readonly HistoryRow[] }} */ (
+    await getJson(`/api/requests?break=any&since=${since}&limit=${SHOWN}`)
+  );
+  return page.rows;
+}
+
+/** @param {string} why */
+export function clearBreaks(why) {
+  fill(byId('breaks'), [el('p', { class: 'quiet' }, why)]);
+}
+
+/** @param {Stats['kvCache']['breaks']} breaks @param {readonly HistoryRow[]} newest */
+export function showBreaks(breaks, newest) {
   const area = byId('breaks');
   if (breaks.count === 0) {
     fill(area, [
@@ -31,10 +44,7 @@ export async function showBreaks(breaks, since) {
     ]);
     return;
   }
-  const page = /** @type {{ rows: readonly HistoryRow[] }} */ (
-    await getJson(`/api/requests?break=any&since=${since}&limit=${SHOWN}`)
-  );
-  fill(area, [summary(breaks), table(page.rows)]);
+  fill(area, [summary(breaks), table(newest)]);
 }
 
 /** @param {Stats['kvCache']['breaks']} breaks */

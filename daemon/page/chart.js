@@ -83,6 +83,17 @@ export function createChart(figure, options) {
       draw();
       fill(table, [tableOf(series.points, options)]);
     },
+    /** Nothing is drawn, for this reason. @param {string} why */
+    clear(why) {
+      shown = undefined;
+      draw();
+      write(title, options.title);
+      write(readout, '\u00a0');
+      write(none, why);
+      none.hidden = false;
+      plot.setAttribute('aria-label', why);
+      fill(table, []);
+    },
     redraw: draw,
     resize() {
       if (chart !== undefined && chart.width !== plot.clientWidth)

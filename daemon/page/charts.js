@@ -80,6 +80,10 @@ export function createCharts() {
     show(series) {
       for (const chart of all) chart.show(series);
     },
+    /** @param {string} why */
+    clear(why) {
+      for (const chart of all) chart.clear(why);
+    },
   };
 }
 

@@ -53,13 +53,15 @@ export function createLiveView() {
       for (const request of requests) shown.set(request.requestId, { request });
       draw();
     },
-    /** @param {LiveRequest} request */
+    /** @param {LiveRequest} request @returns {'new' | 'known'} */
     update(request) {
       const hasEnded = request.phase === 'ended';
+      const news = shown.has(request.requestId) ? 'known' : 'new';
       // What the daemon answers itself is over before it can be seen, and the history has it.
-      if (hasEnded && !shown.has(request.requestId) && request.backend === 'daemon') return;
+      if (hasEnded && news === 'new' && request.backend === 'daemon') return news;
       shown.set(request.requestId, { request, ...(hasEnded && { endedAtMs: now() }) });
       draw();
+      return news;
     },
     /** The clocks stand still while nobody tells how the requests fare. */
     freeze() {

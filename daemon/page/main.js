@@ -14,6 +14,8 @@ import { showWelcome } from './welcome.js';
 /** @import { StatusReport } from '../status.ts' */
 /** @import { ConnectionState } from './connection.js' */
 
+const RECORDED_AFTER_MS = 400;
+
 const live = createLiveView();
 const backends = createBackendView();
 const period = createPeriodView();
@@ -45,14 +47,16 @@ const connection = connect({
   request(request) {
     hasSeenRequest = true;
     showWelcome(false);
-    live.update(request);
-    if (request.phase !== 'ended') return;
-    // The record is written a moment after the end.
+    const isNew = live.update(request) === 'new';
+    const hasEnded = request.phase === 'ended';
+    // The record is written a moment after the beginning, and after the end.
+    if (isNew && !hasEnded) setTimeout(history.refresh, RECORDED_AFTER_MS);
+    if (!hasEnded) return;
     setTimeout(() => {
       history.refresh();
       explanation.changed(request.requestId);
       period.soon();
-    }, 400);
+    }, RECORDED_AFTER_MS);
   },
   status: showStatus,
   state: showConnection,

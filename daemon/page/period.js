@@ -1,14 +1,17 @@
 // The chosen period: its figures and its charts, asked for anew as requests end.
 
 import { getJson } from './api.js';
-import { showBreaks } from './breaks.js';
+import { clearBreaks, newestBreaks, showBreaks } from './breaks.js';
 import { createCharts } from './charts.js';
-import { byId } from './dom.js';
+import { byId, write } from './dom.js';
 import { showFigures } from './figures.js';
+import { exactTime } from './format.js';
 
 /** How often the figures of a period are asked for anew, at most, while requests end. */
 const REFRESH_MS = { '1h': 5_000, '24h': 15_000, '7d': 60_000, '30d': 120_000 };
 /** @typedef {keyof typeof REFRESH_MS} Period */
+/** What stands where a period's figures would, and cannot be had. */
+const NOT_READ = 'Not known now.';
 
 export function createPeriodView() {
   const charts = createCharts();
@@ -21,6 +24,8 @@ export function createPeriodView() {
   let waiting;
   let loadedMs = 0;
   let asked = 0;
+  /** What the figures are of. @type {{ period: Period, atMs: number } | undefined} */
+  let shown;
 
   /** @returns {Period} */
   function period() {
@@ -33,18 +38,41 @@ export function createPeriodView() {
     waiting = undefined;
     loadedMs = Date.now();
     const mine = ++asked;
+    const wanted = period();
     try {
       const [stats, series] = await Promise.all([
-        getJson(`/api/stats?since=${period()}`),
-        getJson(`/api/series?since=${period()}`),
+        getJson(`/api/stats?since=${wanted}`),
+        getJson(`/api/series?since=${wanted}`),
       ]);
+      const { breaks } = stats.kvCache;
+      const newest = breaks.count === 0 ? [] : await newestBreaks(wanted);
       if (mine !== asked) return;
+      shown = { period: wanted, atMs: Date.now() };
+      write(byId('period-problem'), '');
       showFigures(stats);
       charts.show(series);
-      await showBreaks(stats.kvCache.breaks, period());
-    } catch {
-      // The history, which is asked with it, says what is wrong; the figures stay as they were.
+      showBreaks(breaks, newest);
+    } catch (error) {
+      if (mine === asked) fail(wanted, error);
     }
+  }
+
+  /**
+   * Figures of this very period stay, with their age; those of another one would be taken for it.
+   * @param {Period} wanted
+   * @param {unknown} error
+   */
+  function fail(wanted, error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (shown?.period === wanted) {
+      write(byId('period-problem'), `From ${exactTime(shown.atMs).slice(11)}. ${message}`);
+      return;
+    }
+    shown = undefined;
+    showFigures(undefined);
+    charts.clear(NOT_READ);
+    clearBreaks(NOT_READ);
+    write(byId('period-problem'), message);
   }
 
   /** Not more often than is worth it: a long period changes slowly and costs more to read. */

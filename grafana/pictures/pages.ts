@@ -27,6 +27,8 @@ type State = { readonly now: () => number; readonly written: () => number };
 function metricsOf(day: Day, { now, written }: State): Metrics {
   return createMetrics({
     ...{ version: '0.1.0', backends: BACKENDS, claudeBackend: 'claude', classifier: 'trained' },
+    models: { local: {}, claude: [] },
+    sqlite: '3.54.1',
     gauges: () =>
       BACKENDS.map((name) => {
         const running = day.outcomes.filter((one) => one.answeredBy === name && isWithin(one, now())).length;

@@ -54,7 +54,7 @@ export function answered(session: Session, wished: Local, asked: Asked): Outcome
     ...{ startedAtMs: asked.atMs, answeredBy: backend, model, attempts: asked.attempts },
     durationMs: ttftMs + outputTokens * chance.around(1000 / decode, 0.2),
     ...{ ttftMs, firstTokenMs: ttftMs, queueMs, outputTokens },
-    overheadMs: chance.around(2.6, 0.6) + promptTokens / 40_000,
+    ...overheadOf(session, promptTokens),
     classification: {
       ...{ task: asked.task, probability: chance.between(0.62, 1), reason: chance.pick(RULES[asked.task]) },
     },
@@ -67,6 +67,16 @@ export function answered(session: Session, wished: Local, asked: Asked): Outcome
     invalidToolCalls: Number(calls && backend === 'mlx-lm' && chance.is(0.025)),
     ...(cachedTokens > 4_000 && { saved: saved((cachedTokens / prefill) * 0.97) }),
   });
+}
+
+/** Most of what the daemon takes goes into reading a long prompt and writing it anew. */
+function overheadOf({ chance }: Session, promptTokens: number) {
+  const ownMs = chance.around(2.6, 0.6);
+  return {
+    overheadMs: ownMs + promptTokens / 40_000,
+    classifyMs: ownMs * 0.2,
+    translateMs: ownMs * 0.3 + promptTokens / 80_000,
+  };
 }
 
 /** The Claude API reports its cache, and what it wrote there. */

@@ -79,11 +79,12 @@ function rest() {
       queries: [{ expr: quantile(0.95, 'backend', { name: 'queue_wait_seconds' }), legend: '{{backend}}' }],
     }),
     series({
-      title: 'Added by the daemon',
-      description: 'The 99th percentile of the time the daemon itself took before it opened the backend.',
+      title: 'Added by the daemon, slowest 1 %',
+      description:
+        'The 99th percentile of the time the daemon itself took before a request went out. classify: naming the task; translate: writing it in the words of the backend; total: all of it.',
       unit: 's',
       span: 8,
-      queries: [{ expr: quantile(0.99, '', { name: 'overhead_seconds' }), legend: '99 %' }],
+      queries: [{ expr: quantile(0.99, 'phase', { name: 'overhead_seconds' }), legend: '{{phase}}' }],
     }),
   ];
 }

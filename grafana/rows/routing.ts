@@ -63,11 +63,14 @@ export function routing() {
       {
         title: 'Went on to another backend',
         description:
-          'Requests a bar that their first backend could not answer, before anything was shown to the client.',
+          'Requests a bar that their first backend could not answer, and why: down, busy, an error, an answer that broke off, a broken tool call. The client was shown nothing of it.',
         unit: 'short',
         span: 8,
         queries: [
-          { expr: `${sumBy('from, to', increase('fallbacks_total'))} > 0`, legend: '{{from}} → {{to}}' },
+          {
+            expr: `${sumBy('from, to, reason', increase('fallbacks_total'))} > 0`,
+            legend: '{{from}} → {{to}}: {{reason}}',
+          },
         ],
       },
       { draw: 'stacked-bars', decimals: 0, nothing: 'Every first choice answered' },

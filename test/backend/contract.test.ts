@@ -363,6 +363,17 @@ for (const dialect of DIALECTS) {
     assert.equal(gate.idle, true);
   });
 
+  fact('what it took to write the request is told once, before its turn has come', async ({ backend }) => {
+    const told: (number | 'admitted')[] = [];
+    await answer(
+      backend,
+      request({ onTranslated: (ms) => told.push(ms), onAdmitted: () => told.push('admitted') }),
+    );
+    const [first, ...rest] = told;
+    assert.ok(typeof first === 'number' && first > 0);
+    assert.deepEqual(rest, ['admitted']);
+  });
+
   fact('a stop sequence ends the answer here and at the server', async ({ fake, backend, gate }) => {
     const rest = Promise.withResolvers<void>();
     fake.next(fake.says({ text: 'abSTOPcd efgh ijkl mnop', middle: rest.promise }));

@@ -84,6 +84,7 @@ export async function startHarness(
     version: '0.0.0',
     backends: ['mlx-lm', 'lmstudio'],
     claudeBackend: 'claude',
+    models: { local: {}, claude: [] },
     classifier: 'trained',
     gauges: () => [],
     store: () => ({ queued: 0, written: 0, dropped: 0 }),

@@ -103,8 +103,14 @@ test('what the load did is what the figures say', { skip }, async () => {
   assert.equal(await count('requests_total', 'outcome="client_abort"'), 2);
   assert.equal(await count('requests_total', 'route="passthrough",outcome="ok"'), 2);
   assert.equal(await count('requests_total', 'route="daemon",outcome="invalid_request"'), 2);
-  assert.equal(await count('fallbacks_total', 'from="mlx-lm",to="lmstudio"'), 2);
-  assert.equal(await count('fallbacks_total', 'from="mlx-lm",to="claude"'), 2);
+  assert.equal(await count('fallbacks_total', 'from="mlx-lm",to="lmstudio",reason="error"'), 2);
+  assert.equal(await count('fallbacks_total', 'from="mlx-lm",to="claude",reason="busy"'), 2);
+  assert.equal(await count('fallbacks_total', 'reason="bad-tool-call"'), 2);
+  // What goes to the Claude API after two others was put into their words before.
+  const phases = ['classify', 'translate', 'total'];
+  const timed = phases.map((phase) => count('overhead_seconds_count', `phase="${phase}"`));
+  assert.deepEqual(await Promise.all(timed), [24, 24, 24]);
+  for (const phase of phases) assert.ok(((await count('overhead_seconds_sum', `phase="${phase}"`)) ?? 0) > 0);
   assert.equal(await count('tool_calls_total', 'backend="mlx-lm",result="valid"'), 4);
   assert.equal(await count('upstream_responses_total', 'backend="mlx-lm",code="500"'), 2);
   assert.equal(await count('upstream_responses_total', 'code="503"'), 4);
@@ -112,6 +118,13 @@ test('what the load did is what the figures say', { skip }, async () => {
   assert.equal(await count('prompt_cache_requests_total', 'backend="mlx-lm",result="partial"'), 2);
   assert.equal(await count('store_rows_total', ''), 26);
   assert.equal(await count('cache_breaks_total', 'backend="mlx-lm",cause="tools-added"'), 2);
+});
+
+test('the query that names loaded models, as grafana/README.md shows it, finds them', { skip }, async () => {
+  const readme = await readFile('grafana/README.md', 'utf8');
+  const [, query = ''] = readme.match(/`(anyclaude_output_tokens_total \* [^`]+)`/) ?? [];
+  const found = (await figures(query)).map(({ metric }) => `${metric['backend']}: ${metric['loaded']}`);
+  assert.deepEqual(found.sort(), ['lmstudio: fake-model', 'mlx-lm: fake-model']);
 });
 
 test('Prometheus keeps the request behind a first token, and the daemon explains it', { skip }, async () => {

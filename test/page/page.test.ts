@@ -295,6 +295,70 @@ on(
   },
 );
 
+const NOT_NOW = 'The record cannot be read now: the disk is busy.';
+
+on(
+  'a period that cannot be read is not shown under the figures of another, and is shown once it can be',
+  { past: workingDay(Date.now(), 60, 8) },
+  async (stage) => {
+    const { page } = await visit(browser, stage.url);
+    const requests = page.locator('#figures .value').last();
+    await page.locator('#ttft-chart canvas').waitFor();
+    await page.route('**/api/stats?since=1h', (route) =>
+      route.fulfill({ status: 503, json: { type: 'error', error: { type: 'api_error', message: NOT_NOW } } }),
+    );
+    await page.getByText('1 h', { exact: true }).click();
+    await page.locator('#period-problem').getByText(NOT_NOW).waitFor();
+    const values = await page.locator('#figures .value').allInnerTexts();
+    assert.deepEqual([...new Set(values)], ['–'], 'those of 24 h are gone');
+    assert.equal(await page.locator('#ttft-chart canvas').count(), 0);
+    assert.doesNotMatch(await text(page, '#breaks'), /computed again/);
+    await picture(page, 'period-unread', 1100);
+
+    await page.unroute('**/api/stats?since=1h');
+    await page.getByText('24 h', { exact: true }).click();
+    await page.locator('#ttft-chart canvas').waitFor();
+    assert.equal(await text(page, '#period-problem'), '');
+    assert.match(await requests.innerText(), /^[1-9]/);
+    await page.close();
+  },
+);
+
+on(
+  'figures that cannot be read anew stay, and it is said that they are older',
+  { past: workingDay(Date.now(), 30, 3) },
+  async (stage) => {
+    const { page } = await visit(browser, stage.url);
+    await page.locator('#ttft-chart canvas').waitFor();
+    const before = await page.locator('#figures').innerText();
+    await page.route('**/api/series?since=24h', (route) =>
+      route.fulfill({ status: 503, json: { type: 'error', error: { type: 'api_error', message: NOT_NOW } } }),
+    );
+    // A click on the period that is shown asks nothing: it is read anew with a new stream.
+    await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+    await page.locator('#period-problem').getByText(NOT_NOW).waitFor();
+    assert.match(await text(page, '#period-problem'), /^From \d\d:\d\d:\d\d\. /);
+    assert.equal(await page.locator('#figures').innerText(), before);
+    assert.equal(await page.locator('#ttft-chart canvas').count(), 1);
+    await page.close();
+  },
+);
+
+on('the history has a request while it still runs', {}, async (stage) => {
+  const { page, end } = await visit(browser, stage.url);
+  // The empty history has been read.
+  await page.locator('#welcome h2').waitFor();
+  const hold = Promise.withResolvers<void>();
+  const reply = await slow(stage, 'mlx', hold.promise, 'Why is the lamp off?');
+  await rows(page).first().waitFor();
+  assert.doesNotMatch(await rows(page).first().innerText(), /\bok\b/);
+  hold.resolve();
+  await (await reply).text();
+  await page.locator('#history tbody tr', { hasText: 'ok' }).waitFor();
+  assert.equal(await rows(page).count(), 1);
+  await end();
+});
+
 const HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script>"\'&';
 
 on('what a client calls its project or its model is text and nothing else', {}, async (stage) => {

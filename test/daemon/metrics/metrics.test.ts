@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ending } from '../../../router/outcome.ts';
 import type { Warmup } from '../../../router/warmup.ts';
+import { sqliteVersion } from '../../../store/sqlite.ts';
+import type { Fault } from '../../../wire/error.ts';
 import { metrics, OPENMETRICS, OUTCOME, render, series, value } from './sample.ts';
 
 test('one outcome moves every figure that it tells', async () => {
@@ -10,19 +12,78 @@ test('one outcome moves every figure that it tells', async () => {
   const text = await render(m);
   const at = 'route="analysis",backend="mlx-lm"';
   const warm = 'backend="mlx-lm",cache="hit"';
-  assert.equal(value(text, `anyclaude_requests_total{${at},outcome="ok"}`), 1);
+  const asked = 'backend="mlx-lm",model="m"';
+  assert.equal(value(text, `anyclaude_requests_total{${at},model="m",outcome="ok"}`), 1);
   assert.equal(value(text, `anyclaude_request_duration_seconds_sum{${at}}`), 2.5);
   assert.equal(value(text, `anyclaude_time_to_first_token_seconds_count{${warm}}`), 1);
   assert.equal(value(text, `anyclaude_time_to_first_token_seconds_sum{${warm}}`), 0.7);
-  assert.equal(value(text, 'anyclaude_input_tokens_total{backend="mlx-lm",cache="read"}'), 900);
-  assert.equal(value(text, 'anyclaude_input_tokens_total{backend="mlx-lm",cache="none"}'), 100);
-  assert.equal(value(text, 'anyclaude_output_tokens_total{backend="mlx-lm"}'), 10);
+  assert.equal(value(text, `anyclaude_input_tokens_total{${asked},cache="read"}`), 900);
+  assert.equal(value(text, `anyclaude_input_tokens_total{${asked},cache="none"}`), 100);
+  assert.equal(value(text, `anyclaude_output_tokens_total{${asked}}`), 10);
   const rule = 'route="analysis",rule="question-words",confidence="high"';
   assert.equal(value(text, `anyclaude_classifications_total{${rule}}`), 1);
   assert.equal(value(text, 'anyclaude_decisions_total{backend="mlx-lm",reason="task"}'), 1);
   assert.equal(value(text, 'anyclaude_tool_calls_total{backend="mlx-lm",result="valid"}'), 1);
   assert.equal(value(text, 'anyclaude_upstream_responses_total{backend="mlx-lm",code="200"}'), 1);
-  assert.equal(value(text, 'anyclaude_overhead_seconds_sum'), 0.0015);
+  const phases = ['total', 'classify', 'translate'];
+  assert.deepEqual(
+    phases.map((phase) => value(text, `anyclaude_overhead_seconds_sum{phase="${phase}"}`)),
+    [0.0015, 0.00025, 0.0005],
+  );
+});
+
+test('a model has a label where the configuration names it, and is other where it does not', async () => {
+  const m = metrics();
+  const { classification: _, decision: __, ...relayed } = { ...OUTCOME, answeredBy: 'claude' };
+  m.observe({ ...OUTCOME, answeredBy: 'lmstudio', model: 'whatever-is-loaded' });
+  m.observe({ ...relayed, model: 'claude-priced' });
+  m.observe({ ...relayed, model: 'claude-priced-20260131' });
+  m.observe({ ...relayed, model: 'claude-"}\n' });
+  m.observe({ ...relayed, answeredBy: 'daemon' });
+  const text = await render(m);
+  const moved = series(text).filter((one) => /^anyclaude_requests_total/.test(one) && value(text, one));
+  assert.deepEqual(moved.map((one) => `${one} ${value(text, one)}`).sort(), [
+    'anyclaude_requests_total{route="analysis",backend="lmstudio",model="other",outcome="ok"} 1',
+    'anyclaude_requests_total{route="daemon",backend="daemon",model="none",outcome="ok"} 1',
+    'anyclaude_requests_total{route="passthrough",backend="claude",model="claude-priced",outcome="ok"} 2',
+    'anyclaude_requests_total{route="passthrough",backend="claude",model="other",outcome="ok"} 1',
+  ]);
+});
+
+const LEFT: readonly (readonly [Fault, reason: string])[] = [
+  ['connect', 'down'],
+  ['dead', 'down'],
+  ['queue-full', 'busy'],
+  ['overflow', 'overflow'],
+  ['rejected', 'refused'],
+  ['status', 'error'],
+  ['truncated', 'broken-off'],
+  ['bad-tool-call', 'bad-tool-call'],
+  ['stalled', 'stalled'],
+];
+
+for (const [fault, reason] of LEFT) {
+  test(`a request that goes on after ${fault} is counted as ${reason}, by its first backend's fault`, async () => {
+    const m = metrics();
+    const failed = { phase: 'before-first-token', message: '', durationMs: 1 } as const;
+    m.observe({
+      ...OUTCOME,
+      answeredBy: 'claude',
+      attempts: [
+        { ...failed, backend: 'mlx-lm', fault },
+        { ...failed, backend: 'lmstudio', fault: 'reset' },
+      ],
+    });
+    const text = await render(m);
+    const counted = series(text).filter((one) => /^anyclaude_fallbacks/.test(one) && value(text, one));
+    assert.deepEqual(counted, [`anyclaude_fallbacks_total{from="mlx-lm",to="claude",reason="${reason}"}`]);
+  });
+}
+
+test('the build names its own version, that of Node and that of SQLite', async () => {
+  const build = `version="1.2.3",node="${process.versions.node}",sqlite="3.99.1"`;
+  assert.equal(value(await render(metrics()), `anyclaude_build_info{${build}}`), 1);
+  assert.match(sqliteVersion() ?? '', /^3\.\d+\.\d+$/);
 });
 
 test('the time per token is that of tokens after the first, where its moment is known', async () => {
@@ -41,8 +102,8 @@ test('an unknown cache counts as unknown and never as a miss', async () => {
   const m = metrics();
   m.observe({ ...OUTCOME, cache: { evidence: 'none', promptTokens: 1000 } });
   const text = await render(m);
-  assert.equal(value(text, 'anyclaude_input_tokens_total{backend="mlx-lm",cache="unknown"}'), 1000);
-  assert.equal(value(text, 'anyclaude_input_tokens_total{backend="mlx-lm",cache="none"}'), 0);
+  assert.equal(value(text, 'anyclaude_input_tokens_total{backend="mlx-lm",model="m",cache="unknown"}'), 1000);
+  assert.equal(value(text, 'anyclaude_input_tokens_total{backend="mlx-lm",model="m",cache="none"}'), 0);
   const labels = 'backend="mlx-lm",result="unknown",evidence="none"';
   assert.equal(value(text, `anyclaude_prompt_cache_requests_total{${labels}}`), 1);
 });
@@ -70,7 +131,7 @@ test('a failed attempt counts by the status it got, and the answer by its own', 
     'anyclaude_upstream_responses_total{backend="mlx-lm",code="none"}',
     'anyclaude_upstream_responses_total{backend="mlx-lm",code="other"}',
   ]);
-  assert.equal(value(text, 'anyclaude_fallbacks_total{from="mlx-lm",to="lmstudio"}'), 1);
+  assert.equal(value(text, 'anyclaude_fallbacks_total{from="mlx-lm",to="lmstudio",reason="error"}'), 1);
 });
 
 test('a relayed answer counts by the status of the Claude API, a lost connection by none', async () => {
@@ -86,7 +147,8 @@ test('a relayed answer counts by the status of the Claude API, a lost connection
     assert.equal(value(text, `anyclaude_upstream_responses_total{backend="claude",code="${code}"}`), 1, code);
   }
   assert.equal(value(text, 'anyclaude_upstream_responses_total{backend="claude",code="502"}'), 0);
-  assert.equal(value(text, 'anyclaude_requests_total{route="passthrough",backend="claude",outcome="ok"}'), 1);
+  const passed = 'route="passthrough",backend="claude",model="other"';
+  assert.equal(value(text, `anyclaude_requests_total{${passed},outcome="ok"}`), 1);
 });
 
 const INTERRUPTED: readonly (readonly [side: string, ending: Ending])[] = [
@@ -159,7 +221,8 @@ test('a slow first token names its request in OpenMetrics, and a scrape in one f
   assert.doesNotMatch(text.text, /req_slow|# EOF/);
   const [again, old] = [await render(m, OPENMETRICS), await render(m, 'text/plain')];
   for (const page of [again, old]) {
-    assert.equal(value(page, 'anyclaude_requests_total{route="analysis",backend="mlx-lm",outcome="ok"}'), 1);
+    const asked = 'route="analysis",backend="mlx-lm",model="m"';
+    assert.equal(value(page, `anyclaude_requests_total{${asked},outcome="ok"}`), 1);
   }
 });
 
@@ -178,6 +241,9 @@ test('a prefill in a pause counts when it has ended, and its tokens as used or w
   const own = 'purpose="catch-up",backend="lmstudio",result="cancelled"';
   const of = (name: string) => value(text, `anyclaude_warmup_${name}_total{backend="lmstudio"}`);
   assert.equal(value(text, `anyclaude_warmups_total{${own}}`), 1);
+  const took = 'anyclaude_warmup_duration_seconds_bucket';
+  assert.equal(value(text, `${took}{le="2",backend="lmstudio"}`), 0);
+  assert.equal(value(text, `${took}{le="5",backend="lmstudio"}`), 1);
   assert.deepEqual(
     ['computed_tokens', 'seconds', 'used_tokens', 'wasted_tokens', 'saved_seconds'].map(of),
     [900, 2.5, 700, 1100, 1.5],

@@ -17,7 +17,7 @@ export const OUTCOME: Outcome = {
   attempts: [],
   queueMs: 3,
   ttftMs: 700,
-  overheadMs: 1.5,
+  ...{ overheadMs: 1.5, classifyMs: 0.25, translateMs: 0.5 },
   outputTokens: 10,
   toolCalls: ['Read'],
   invalidToolCalls: 0,
@@ -35,6 +35,8 @@ export function metrics(gauges?: () => readonly BackendGauges[]): Metrics {
     version: '1.2.3',
     backends: ['mlx-lm', 'lmstudio'],
     claudeBackend: 'claude',
+    models: { local: { 'mlx-lm': 'm' }, claude: ['claude-priced'] },
+    sqlite: '3.99.1',
     classifier: 'trained',
     gauges:
       gauges ??

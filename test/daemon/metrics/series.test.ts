@@ -20,6 +20,11 @@ function fullMetrics(): Metrics {
     version: '1.2.3',
     backends: MOST,
     claudeBackend: 'claude',
+    models: {
+      local: Object.fromEntries(MOST.map((name) => [name, `model-of-${name}`])),
+      claude: Array.from({ length: 20 }, (_, i) => `claude-${i}`),
+    },
+    sqlite: '3.99.1',
     classifier: 'trained',
     gauges: () =>
       MOST.map((name) => ({
@@ -47,7 +52,11 @@ test('no outcome that can be adds a series: each is there at 0 before the first 
   const m = metrics();
   const own = (text: string) => series(text).filter((name) => !/^anyclaude_(nodejs|process)_/.test(name));
   const before = new Set(own(await render(m)));
-  assert.ok(before.has('anyclaude_requests_total{route="edit",backend="lmstudio",outcome="client_abort"}'));
+  assert.ok(
+    before.has(
+      'anyclaude_requests_total{route="edit",backend="lmstudio",model="other",outcome="client_abort"}',
+    ),
+  );
   for (const outcome of everyOutcome()) m.observe(outcome);
   assert.deepEqual(
     own(await render(m)).filter((name) => !before.has(name)),
@@ -60,6 +69,7 @@ function* everyOutcome(): Generator<Outcome> {
   for (const ending of everyEnding()) {
     yield { ...bare, answeredBy: 'daemon', ending };
     yield { ...bare, answeredBy: 'claude', ending };
+    yield { ...bare, answeredBy: 'claude', model: 'claude-priced', ending };
     for (const answeredBy of ['mlx-lm', 'lmstudio', 'claude', 'daemon']) {
       // What the daemon ends after it has been given a task, it refuses or drops: it answers such a request never.
       if (answeredBy === 'daemon' && ending.result === 'completed') continue;
@@ -142,6 +152,17 @@ test('the table of grafana/README.md names every metric with its labels, and no 
   }
   const served = [...labelsOf].map(([name, labels]) => `${name}: ${labels}`);
   assert.deepEqual(documented.sort(), served.sort());
+});
+
+test('grafana/README.md is right about how many series there are', async () => {
+  const readme = readFileSync('grafana/README.md', 'utf8');
+  const [, two, most] =
+    readme.match(/about ([\d,]+) with two backends, under ([\d,]+) with six, the most there may be/) ?? [];
+  assert.equal(MAX_BACKENDS, 6);
+  const number = (text = '') => Number(text.replace(',', ''));
+  const withTwo = series(await render(metrics())).length;
+  assert.ok(Math.abs(withTwo - number(two)) < 50, `${withTwo} with two backends`);
+  assert.ok(series(await render(fullMetrics())).length < number(most));
 });
 
 test('promtool finds nothing to mend in the metrics', { skip: promtoolIsMissing() }, async () => {
