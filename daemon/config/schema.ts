@@ -152,6 +152,12 @@ export const configSchema = group({
   }).prefault({}),
   claude: group({
     baseUrl: serverUrl().default('https://api.anthropic.com').describe('Where the Claude API is reached.'),
+    model: text('the name of a model of the Claude API')
+      .exactOptional()
+      .describe(
+        'Model that the Claude API is asked for where a request names none of its own but a route of the daemon, ' +
+          'as those of a Claude Code started by `run` do.',
+      ),
   }).prefault({}),
   allowCloud: flag().default(false).describe('Whether the Claude API may answer where no local backend can.'),
   commitAfterMs: whole(0, 60_000)
