@@ -1,5 +1,6 @@
-// How long the status line takes as it is installed: compiled, on a file of 100,000 requests, of which its session has
-// 2,000. Beside it, in turns, Node starting and doing nothing: the machine's own part of every figure.
+// How long the status line takes as it is installed, compiled, and as a clone's bin/anyclaude runs it, on a file of
+// 100,000 requests, of which its session has 2,000. Beside them, in turns, Node starting and doing nothing: the
+// machine's own part of every figure.
 // `npm run bench:statusline`
 //
 //   --quick  few rounds on few requests, to see that it works
@@ -30,10 +31,15 @@ try {
   await seed(home);
   const env = { ...process.env, ANYCLAUDE_HOME: home };
   const input = JSON.stringify({ session_id: 'session-7', cwd: root });
-  const times = { bare: [] as number[], line: [] as number[] };
+  const times = { bare: [] as number[], line: [] as number[], clone: [] as number[] };
+  const node = process.execPath;
+  const launcher = join(root, 'bin', 'anyclaude');
+  // The first one of a clone keeps what it compiles.
+  await timed([launcher, 'statusline'], input, env);
   for (let round = 0; round < ROUNDS; round += 1) {
-    times.bare.push(await timed(['-e', '0'], input, env));
-    times.line.push(await timed([main, 'statusline'], input, env));
+    times.bare.push(await timed([node, '-e', '0'], input, env));
+    times.line.push(await timed([node, main, 'statusline'], input, env));
+    times.clone.push(await timed([launcher, 'statusline'], input, env));
   }
   const ratio = median(times.line) / median(times.bare);
   const figures = [
@@ -42,6 +48,10 @@ try {
       name: 'anyclaude statusline',
       ...{ value: median(times.line), p99: percentile(times.line, 0.99), unit: 'ms' },
     }),
+    {
+      name: "a clone's bin/anyclaude statusline",
+      ...{ value: median(times.clone), p99: percentile(times.clone, 0.99), unit: 'ms' },
+    },
     atMost(2, { name: 'statusline ÷ bare Node', value: ratio, unit: '' }),
   ];
   const told = options.json
@@ -96,9 +106,13 @@ function request(at: number): Outcome {
   };
 }
 
-function timed(args: readonly string[], input: string, env: NodeJS.ProcessEnv): Promise<number> {
+function timed(
+  [program = '', ...args]: readonly string[],
+  input: string,
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
   const startedMs = performance.now();
-  const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'ignore', 'inherit'] });
+  const child = spawn(program, args, { env, stdio: ['pipe', 'ignore', 'inherit'] });
   child.stdin?.end(input);
   return new Promise((resolve, reject) => {
     child.once('error', reject);

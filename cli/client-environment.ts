@@ -12,7 +12,8 @@ export type ClientSituation = {
   /** Undefined where the daemon does not run. */
   readonly status: StatusReport | undefined;
   readonly env: Environment;
-  readonly cwd: string;
+  /** The folder that it is started in; undefined where that is not known, and may change. */
+  readonly cwd: string | undefined;
   /** Whether Claude Code has credentials of its own outside the environment. */
   readonly signedIn: boolean;
 };
@@ -96,7 +97,7 @@ function customHeaders({ env, cwd, config }: ClientSituation): Readonly<Record<s
   const named = own.map((line) => line.split(':')[0]?.trim().toLowerCase());
   const ours = {
     // The same text that the daemon reads in the prompt of a client that was not started by `run`.
-    ...(config.mode === 'claude' ? {} : { 'x-anyclaude-project': headerText(cwd) }),
+    ...(config.mode === 'claude' || cwd === undefined ? {} : { 'x-anyclaude-project': headerText(cwd) }),
     ...(config.token === undefined ? {} : { 'x-anyclaude-token': config.token }),
   };
   const added = Object.entries(ours).filter(([name]) => !named.includes(name));

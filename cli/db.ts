@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { backUpFile, checkFile, vacuumFile } from '../store/file.ts';
+import { isEmptyFile } from '../store/inspect.ts';
 import { sqliteCode } from '../store/sqlite-error.ts';
 import { EXIT, type ExitCode } from './terminal.ts';
 
@@ -64,12 +65,11 @@ export function dbCheck(io: DbIo): Promise<ExitCode> {
 
 async function withFile(io: DbIo, work: (path: string) => Promise<ExitCode>): Promise<ExitCode> {
   const path = io.databasePath;
-  if (!existsSync(path)) {
-    return fail(
-      io,
-      `Nothing has been recorded yet: there is no database at ${path}. Start the daemon with \`anyclaude start\`.`,
-    );
-  }
+  const nothing = !existsSync(path)
+    ? `there is no database at ${path}`
+    : isEmptyFile(path) && `the database at ${path} is empty`;
+  if (nothing !== false)
+    return fail(io, `Nothing has been recorded yet: ${nothing}. Start the daemon with \`anyclaude start\`.`);
   try {
     return await work(path);
   } catch (error) {

@@ -5,7 +5,7 @@ import { clientEnvironment } from './client-environment.ts';
 import { asRunning, readSettledStatus } from './running.ts';
 import { EXIT, type ExitCode, note, print, printJson } from './terminal.ts';
 
-/** Prints what `run` would set, for `eval "$(anyclaude env)"`. */
+/** Prints what `run` would set but for the project, for `eval "$(anyclaude env)"`. */
 export async function env({ json, ...flags }: ConfigFlags & { readonly json?: boolean }): Promise<ExitCode> {
   const own = process.env;
   const asked = readConfig({ flags, env: own });
@@ -18,10 +18,10 @@ export async function env({ json, ...flags }: ConfigFlags & { readonly json?: bo
   const status = state && (await readSettledStatus(state));
   const config = asRunning(asked, state, status);
 
-  const cwd = process.cwd();
-  const signedIn = isSignedIn(own, readClaudeSettings(own, cwd));
+  const signedIn = isSignedIn(own, readClaudeSettings(own, process.cwd()));
   const url = daemonUrl(state ?? config);
-  const { set, notes } = clientEnvironment({ config, url, status, env: own, cwd, signedIn });
+  // A shell keeps its environment in whatever folder it goes to: the project is read in the prompt.
+  const { set, notes } = clientEnvironment({ config, url, status, env: own, cwd: undefined, signedIn });
   for (const line of notes) note(`anyclaude: ${line}`);
   if (json) printJson(set);
   else for (const [name, value] of Object.entries(set)) print(`export ${name}=${shellQuoted(value)}`);

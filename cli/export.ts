@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { Kysely } from 'kysely';
-import { exportPages, requestColumns } from '../store/export.ts';
+import { EXPORTED_COLUMNS, exportPages } from '../store/export.ts';
 import type { Schema } from '../store/schema.ts';
 import { parsePeriod } from '../store/since.ts';
 import { type ReadIo, readStore } from './reading.ts';
@@ -45,27 +45,26 @@ export async function runExport(options: ExportOptions, io: ExportIo): Promise<E
 type Writing = { readonly range: Range; readonly format: Format; readonly out: Writable };
 
 async function write(db: Kysely<Schema>, { range, format, out }: Writing): Promise<void> {
-  const columns = format === 'csv' ? await requestColumns(db) : [];
-  if (format === 'csv') out.write(`${columns.join(',')}\r\n`);
+  if (format === 'csv') out.write(`${EXPORTED_COLUMNS.join(',')}\r\n`);
   for await (const page of exportPages(db, range)) {
-    const lines = page.map((request) => (format === 'csv' ? csvLine(request, columns) : jsonLine(request)));
+    const lines = page.map((request) => (format === 'csv' ? csvLine(request) : jsonLine(request)));
     // What is not taken yet would pile up in memory.
     if (!out.write(lines.join(''))) await once(out, 'drain');
   }
 }
 
-function csvLine(request: Readonly<Record<string, unknown>>, columns: readonly string[]): string {
-  return `${columns.map((name) => csvCell(request[name])).join(',')}\r\n`;
+function csvLine(request: Readonly<Record<string, unknown>>): string {
+  return `${EXPORTED_COLUMNS.map((name) => csvCell(request[name])).join(',')}\r\n`;
 }
 
 const JSON_COLUMNS: readonly string[] = ['passed_over', 'predicted', 'alternatives', 'shadow', 'signals'];
 
-/** Columns that hold JSON are written as what they hold. */
+/** Columns that hold JSON are written as what they hold. `schema` grows when a key changes its meaning or goes. */
 function jsonLine(request: object): string {
   const entries = Object.entries(request).map(([name, value]: [string, unknown]) =>
     JSON_COLUMNS.includes(name) && typeof value === 'string' ? [name, parsed(value)] : [name, value],
   );
-  return `${JSON.stringify(Object.fromEntries(entries))}\n`;
+  return `${JSON.stringify({ schema: 1, ...Object.fromEntries(entries) })}\n`;
 }
 
 function parsed(text: string): unknown {

@@ -99,15 +99,18 @@ function stateOf(daemon: RunningDaemon, config: Config, flags: ConfigFlags): Dae
   };
 }
 
-/** The first signal lets requests end, the second ends everything at once. */
+/** The first signal lets requests end, the second ends everything at once; a third does not wait for the record. */
 function stopOnSignals(daemon: RunningDaemon, home: string, state: DaemonState): void {
-  let stopping = false;
+  let signals = 0;
+  const leave = () => {
+    clearState(home, process.pid);
+    process.exit(EXIT.failure);
+  };
   const onSignal = (signal: NodeJS.Signals) => {
-    if (stopping) {
-      clearState(home, process.pid);
-      process.exit(EXIT.failure);
-    }
-    stopping = true;
+    signals += 1;
+    if (signals > 2) leave();
+    if (signals === 2) void daemon.abandon().finally(leave);
+    if (signals > 1) return;
     note(`${signal}: requests that run may end; a second signal ends them at once.`);
     writeState(home, { ...state, draining: true });
     void daemon.close(signal);

@@ -5,6 +5,7 @@ import type { Command, Option } from 'commander';
 import type { ExitCode } from './terminal.ts';
 
 const { EXIT, note } = await import('./terminal.ts');
+const { leaveNpm } = await import('./from-npm.ts');
 const { ConfigError } = await import('../daemon/config/error.ts');
 const { packageVersion } = await import('../daemon/version.ts');
 const { Argument, Command: Program, CommanderError, Option: ProgramOption } = await import('commander');
@@ -75,7 +76,7 @@ command('stats', 'what happened: requests, cache, waiting, what was saved, by wh
   .option('--csv', 'the rows for a spreadsheet')
   .option('--md', 'the table for a document')
   .option('--compact', 'the table alone, without the lesser columns')
-  .option('--watch', 'drawn anew every 2 s, until Ctrl-C')
+  .option('--watch', 'drawn anew every 2 s; q quits')
   .action(async (options) => ends(await (await import('./show-stats.ts')).showStats(options)));
 
 command('warm', 'prefill what the sessions of your projects begin with, on each of their backends')
@@ -185,10 +186,12 @@ command('completion', 'a script that lets your shell complete these commands')
 
 // `anyclaude logs | head` closes our stdout: that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(EXIT.ok);
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  note(`anyclaude: the output could not be written: ${error.message}`);
+  process.exit(EXIT.failure);
 });
 
+leaveNpm();
 try {
   await program.parseAsync();
 } catch (error) {

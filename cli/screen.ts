@@ -29,6 +29,7 @@ export type Pen = {
   readonly dot: string;
   readonly times: string;
   readonly minus: string;
+  readonly plusMinus: string;
   readonly arrow: string;
   readonly branch: string;
   readonly cut: string;
@@ -48,6 +49,7 @@ const SIGNS = {
   dot: '·',
   times: '×',
   minus: '−',
+  plusMinus: '±',
   arrow: '→',
   branch: '└',
   cut: '…',
@@ -59,6 +61,7 @@ const ASCII_SIGNS = {
   dot: '|',
   times: 'x',
   minus: '-',
+  plusMinus: '+-',
   arrow: '->',
   branch: '`',
   cut: '>',

@@ -1,22 +1,21 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { databasePath, homeFolder } from '../daemon/state.ts';
 import type { PriceTable } from '../store/prices.ts';
 import { screenOf } from './screen.ts';
 import { runStats, type StatsOptions } from './stats.ts';
+import { openStatsWatch } from './stats-watch.ts';
 import { type ExitCode, note } from './terminal.ts';
-
-const REDRAW_MS = 2000;
 
 /** `stats` on this machine's own database and terminal. */
 export function showStats(options: StatsOptions): Promise<ExitCode> {
-  const { stdout, stderr, env } = process;
+  const { stdin, stdout, stderr, env } = process;
   return runStats(options, {
     ...{ stdout, stderr },
     nowMs: Date.now(),
     databasePath: databasePath(homeFolder(env)),
     screen: screenOf(stdout, env),
     prices,
-    ...(stdout.isTTY && { nextMs: () => delay(REDRAW_MS).then(Date.now) }),
+    ...(stdout.isTTY &&
+      env['TERM'] !== 'dumb' && { openWatch: () => openStatsWatch({ stdin, stdout, env }) }),
   });
 }
 

@@ -3,16 +3,30 @@
 import type { StatsReport, StatsRow } from '../store/report.ts';
 import type { Column } from './columns.ts';
 import { type Pen, safe } from './screen.ts';
-import { orInferred, shownClock, shownDay, shownSeconds, shownShare, shownTokens } from './shown.ts';
+import {
+  orInferred,
+  shownClock,
+  shownDay,
+  shownSeconds,
+  shownShare,
+  shownSpan,
+  shownTokens,
+} from './shown.ts';
 
 /** Percentiles of fewer values are marked: with 19 values a p95 is the largest of them. */
 export const FEWEST_FOR_PERCENTILE = 20;
 
+export const SAVED = 'SAVED';
+
 type Percentiles = StatsReport['percentiles'];
 type StatsColumn = Column<StatsRow> & { readonly isCompact?: true };
 
+/** By these a cache is somebody's, and the question is what it gave them. */
+export const SAVED_BY: readonly StatsReport['by'][] = ['session', 'project', 'backend'];
+
 export function statsColumns({ by, percentiles }: StatsReport): readonly StatsColumn[] {
-  return [...keyColumns(by), ...figureColumns(percentiles)];
+  const columns = [...keyColumns(by), ...figureColumns(percentiles)];
+  return SAVED_BY.includes(by) ? columns : columns.filter(({ title }) => title !== SAVED);
 }
 
 /** How a percentile that was estimated is marked. */
@@ -63,18 +77,19 @@ function figureColumns(percentiles: Percentiles): readonly StatsColumn[] {
       cell: ofCache(({ hitPercent }, pen) => shownShare(hitPercent, 100, pen)),
     },
     {
-      ...right('CACHED%', 7),
+      ...right('CACHED%', 8),
       cell: ofCache(({ cachedPercent }, pen) => shownShare(cachedPercent, 100, pen)),
     },
-    { ...right('TTFT s', 5), cell: ttft('all') },
-    { ...right('WARM s', 3), isCompact: true, cell: ofCache(ttft('warm')) },
-    { ...right('COLD s', 4), isCompact: true, cell: ofCache(ttft('cold')) },
+    { ...right(SAVED, 3), isCompact: true, cell: ({ kvCache: { saved } }, pen) => savedCell(saved, pen) },
+    { ...right('TTFT s', 6), cell: ttft('all') },
+    { ...right('WARM s', 4), isCompact: true, cell: ofCache(ttft('warm')) },
+    { ...right('COLD s', 5), isCompact: true, cell: ofCache(ttft('cold')) },
     {
-      ...right('TOK/S', 6),
+      ...right('TOK/S', 7),
       isCompact: true,
       cell: ({ outputTokensPerS }, pen) => rate(outputTokensPerS, pen),
     },
-    { ...right('OUT', 8), cell: ({ outputTokens }, pen) => shownTokens(outputTokens, pen) },
+    { ...right('OUT', 9), cell: ({ outputTokens }, pen) => shownTokens(outputTokens, pen) },
   ];
 }
 
@@ -82,6 +97,15 @@ function spread({ n, p50, p95 }: StatsRow['ttftMs']['all'], mark: string, pen: P
   if (p50 === null || p95 === null) return pen.unknown;
   const few = n < FEWEST_FOR_PERCENTILE ? '*' : '';
   return `${mark}${shownSeconds(p50, pen)}/${shownSeconds(p95, pen)}${few}`;
+}
+
+/** An estimate with the wider of its two sides; that nothing was saved is no estimate. */
+function savedCell(saved: StatsRow['kvCache']['saved'], pen: Pen): string {
+  if (saved === null) return pen.unknown;
+  if (saved.seconds <= 0) return '0 s';
+  const { seconds, lowSeconds, highSeconds } = saved;
+  const error = Math.max(seconds - lowSeconds, highSeconds - seconds);
+  return `${shownSpan(1000 * seconds, pen)} ${pen.plusMinus}${shownSpan(1000 * error, pen)}`;
 }
 
 function rate(value: number | null, pen: Pen): string {

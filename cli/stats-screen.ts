@@ -4,41 +4,58 @@
 import type { StatsReport } from '../store/report.ts';
 import type { ClaudeBill } from '../store/stats-document.ts';
 import { layOut } from './columns.ts';
-import { type Pen, penOf, type Screen, safe, wrapped } from './screen.ts';
-import { orInferred, plural, shownClock, shownDay, shownShare, shownSpan, shownTokens } from './shown.ts';
+import { cutTo, type Pen, penOf, type Screen, wrapped } from './screen.ts';
+import { plural, shownClock, shownDay } from './shown.ts';
 import { sparkline } from './sparkline.ts';
-import { estimateMark, FEWEST_FOR_PERCENTILE, statsColumns } from './stats-columns.ts';
+import { estimateMark, FEWEST_FOR_PERCENTILE, SAVED, SAVED_BY, statsColumns } from './stats-columns.ts';
+import { claudeLines, summary } from './stats-prose.ts';
 
-export type StatsScreen = Screen & { readonly format: 'screen' | 'compact' };
+export type StatsScreen = Screen & {
+  readonly format: 'screen' | 'compact';
+  /** Height in lines; absent where nothing limits it. */
+  readonly rows?: number | undefined;
+};
 
 /** Nobody reads on: programs take `--json` or `--csv`, which have every row. */
 const MOST_ROWS = 40;
+const FEWEST_ROWS = 3;
 
 /** Ends with a line break. Columns that do not fit are left out, the least needed first. */
 export function renderStats(report: StatsReport, bill: ClaudeBill, screen: StatsScreen): string {
+  return `${statsLines(report, bill, screen).join('\n').trimEnd()}\n`;
+}
+
+/** No more lines than the screen has, where it says so: rows of the table give way first. */
+export function statsLines(report: StatsReport, bill: ClaudeBill, screen: StatsScreen): readonly string[] {
   const pen = penOf(screen);
-  if (report.totals.requests === 0) {
-    const none = 'No requests yet. Start Claude Code with `anyclaude run`, then look here again.';
-    return lines([...heading(report, pen), '', none]);
-  }
-  if (screen.format === 'compact') return lines(table(report, screen, pen));
-  const prose = [...summary(report, pen), ...claudeLines(bill, pen)];
-  return lines([
-    ...heading(report, pen),
-    '',
-    ...table(report, screen, pen),
+  const rows = screen.rows ?? Number.POSITIVE_INFINITY;
+  const above = screen.format === 'compact' ? [] : [...heading(report, screen, pen), ''];
+  if (report.totals.requests === 0) return [...above, ...wrapped(nothing(report), screen.columns, pen)];
+  const below = screen.format === 'compact' ? [] : belowTable(report, bill, screen);
+  const room = rows - above.length - below.length;
+  return [...above, ...table(report, screen, room), ...below].slice(0, rows);
+}
+
+function nothing({ isUnused }: StatsReport): string {
+  return isUnused
+    ? 'No requests yet. Start Claude Code with `anyclaude run`, then look here again.'
+    : 'No request in this period.';
+}
+
+function belowTable(report: StatsReport, bill: ClaudeBill, screen: StatsScreen): readonly string[] {
+  const pen = penOf(screen);
+  const fitted = (texts: readonly string[]) => texts.flatMap((text) => wrapped(text, screen.columns, pen));
+  return [
     '',
     ...timeline(report, screen, pen),
-    ...prose.flatMap((line) => wrapped(line, screen.columns, pen)),
+    ...fitted([...summary(report, pen), ...claudeLines(bill, pen)]),
     '',
-    ...statsNotes(report, pen)
-      .flatMap((note) => wrapped(note, screen.columns, pen))
-      .map(pen.dim),
-  ]);
+    ...fitted(statsNotes(report, pen)).map(pen.dim),
+  ];
 }
 
 /** What the marks and titles of the table mean. */
-export function statsNotes({ rows, percentiles }: StatsReport, pen: Pen): readonly string[] {
+export function statsNotes({ by, rows, percentiles }: StatsReport, pen: Pen): readonly string[] {
   if (rows.length === 0) return [];
   const few = rows.some(({ ttftMs }) =>
     Object.values(ttftMs).some(({ n }) => n > 0 && n < FEWEST_FOR_PERCENTILE),
@@ -47,6 +64,9 @@ export function statsNotes({ rows, percentiles }: StatsReport, pen: Pen): readon
   const mark = estimateMark(percentiles, pen);
   return [
     'TTFT, WARM, COLD: p50/p95 seconds to the first token; warm: at least half of the prompt was cached, cold: next to nothing.',
+    ...(SAVED_BY.includes(by)
+      ? [`${SAVED}: waiting that the cache spared, an estimate, and by how much it may be off.`]
+      : []),
     ...(mark === '' ? [] : [`${mark} estimated from hourly histograms, a tenth off at most`]),
     ...(few ? [`* fewer than ${FEWEST_FOR_PERCENTILE} values`] : []),
     ...(inferred ? ['~ partly inferred from timing, not reported by the backend'] : []),
@@ -54,33 +74,34 @@ export function statsNotes({ rows, percentiles }: StatsReport, pen: Pen): readon
   ];
 }
 
-function lines(all: readonly string[]): string {
-  return `${all.join('\n').trimEnd()}\n`;
-}
-
-function heading({ range, totals, answeredHere }: StatsReport, pen: Pen): readonly string[] {
+function heading({ range, totals, answeredHere }: StatsReport, screen: Screen, pen: Pen): readonly string[] {
   const period = `${localTime(range.sinceMs)} to ${localTime(range.untilMs)}`;
-  if (totals.requests === 0) return [pen.bold(period)];
+  const title = pen.bold(cutTo(period, screen.columns, pen));
+  if (totals.requests === 0) return [title];
   const parts = (['completed', 'failed', 'cancelled', 'refused', 'interrupted', 'running'] as const)
     .filter((name) => totals[name] > 0)
     .map((name) => `${totals[name]} ${name}`);
   const here = answeredHere.requests === 0 ? [] : [`${answeredHere.requests} answered by the daemon itself`];
   const sessions = totals.sessions === null ? [] : [plural(totals.sessions, 'session')];
   const counts = [plural(totals.requests, 'request'), ...sessions, ...parts, ...here];
-  return [pen.bold(period), counts.join(` ${pen.dot} `)];
+  return [title, ...wrapped(counts.join(` ${pen.dot} `), screen.columns, pen)];
 }
 
-function table(report: StatsReport, screen: StatsScreen, pen: Pen): readonly string[] {
+/** `room`: lines that there are for it; some rows are shown even without. */
+function table(report: StatsReport, screen: StatsScreen, room: number): readonly string[] {
+  const pen = penOf(screen);
   if (report.rows.length === 0) return ['No request has gone to a backend.'];
   const columns = statsColumns(report).filter(({ isCompact }) => screen.format === 'screen' || isCompact);
-  const shown = report.rows.slice(0, MOST_ROWS);
+  const fitting = report.rows.length <= room - 1 ? room - 1 : room - 2;
+  const shown = report.rows.slice(0, Math.min(MOST_ROWS, Math.max(FEWEST_ROWS, fitting)));
   const laid = layOut(columns, shown, screen, pen);
   const more = report.rows.length - shown.length;
-  return [
-    laid.titles,
-    ...laid.lines,
-    ...(more > 0 ? [pen.dim(`and ${plural(more, 'row')} more: --csv and --json give all of them`)] : []),
-  ];
+  const rest = cutTo(
+    `and ${plural(more, 'row')} more: --csv and --json give all of them`,
+    screen.columns,
+    pen,
+  );
+  return [laid.titles, ...laid.lines, ...(more > 0 ? [pen.dim(rest)] : [])];
 }
 
 function timeline(
@@ -89,93 +110,35 @@ function timeline(
   pen: Pen,
 ): readonly string[] {
   if (points.length < 2) return [];
-  const counts = points.map(({ requests }) => requests);
-  const line = `Requests: ${sparkline(counts, pen)}`;
-  const legend = ` a sign is ${stepName(stepMs)}, the highest ${Math.max(...counts)}`;
-  if (line.length > screen.columns) return [];
-  return [line.length + legend.length > screen.columns ? line : line + pen.dim(legend)];
+  const title = 'Requests: ';
+  const room = Math.max(1, screen.columns - title.length);
+  const together = Math.ceil(points.length / room);
+  const counts = merged(
+    points.map(({ requests }) => requests),
+    together,
+  );
+  const line = `${title}${sparkline(counts, pen)}`;
+  const legend = `a sign is ${stepName(stepMs * together)}, the highest ${Math.max(...counts)}`;
+  const isOneLine = line.length + 1 + legend.length <= screen.columns;
+  return isOneLine
+    ? [`${line} ${pen.dim(legend)}`]
+    : [line, ...wrapped(legend, screen.columns, pen).map(pen.dim)];
 }
 
-function summary({ totals, kvCache, pauses }: StatsReport, pen: Pen): readonly string[] {
-  const { saved, breaks } = kvCache;
-  const prompt = `Prompt tokens: ${shownTokens(totals.promptTokens, pen)}${cachedPart(totals, pen)}.`;
-  return [
-    prompt,
-    ...(saved === null ? [] : [savedLine(saved, pen)]),
-    ...(breaks.count === 0 ? [] : [breaksLine(breaks, pen)]),
-    ...(pauses === null ? [] : [pausesLine(pauses, pen)]),
-  ];
-}
-
-function savedLine(saved: NonNullable<StatsReport['kvCache']['saved']>, pen: Pen): string {
-  const span = (seconds: number) => shownSpan(seconds * 1000, pen);
-  const measured = saved.requests - saved.predictedRequests;
-  const basis =
-    measured > 0 && saved.predictedRequests > 0
-      ? `${measured} by a measured wait, ${saved.predictedRequests} by a predicted one`
-      : `by a ${measured > 0 ? 'measured' : 'predicted'} wait`;
-  const from = Object.entries(saved.byEvidence).flatMap(([name, seconds]) => (seconds > 0 ? [name] : []));
-  const evidence = from.length === 0 ? '' : `; cached tokens ${from.join(', ')}`;
-  const between = `between ${span(saved.lowSeconds)} and ${span(saved.highSeconds)}`;
-  return `Time saved by the cache, an estimate: ${span(saved.seconds)}, ${between} (${plural(saved.requests, 'request')}: ${basis}${evidence}).`;
-}
-
-function breaksLine(breaks: StatsReport['kvCache']['breaks'], pen: Pen): string {
-  const causes = breaks.causes
-    .map(({ cause, count }) => `${count === breaks.count ? 'all' : count} ${safe(cause, pen)}`)
-    .join(', ');
-  const time = breaks.seconds === null ? '' : `, ${shownSpan(breaks.seconds * 1000, pen)}`;
-  return `Cache breaks: ${breaks.count} (${causes}); ${shownTokens(breaks.tokens, pen)} tokens computed again${time}.`;
-}
-
-function pausesLine(pauses: NonNullable<StatsReport['pauses']>, pen: Pen): string {
-  const { runs, seconds, computedTokens, usedTokens, wastedTokens, savedSeconds } = pauses;
-  const tokens = (count: number) => shownTokens(count, pen);
-  const took = `${tokens(computedTokens)} tokens read ahead in ${shownSpan(seconds * 1000, pen)} (${plural(runs, 'run')})`;
-  const had = `${tokens(usedTokens)} used, which saved ${shownSpan(savedSeconds * 1000, pen)}`;
-  return `In pauses: ${took}; ${had}; ${tokens(wastedTokens)} wasted.`;
-}
-
-function cachedPart(totals: StatsReport['totals'], pen: Pen): string {
-  const { cacheKnownRequests, cacheUnknownRequests, cacheInferredRequests } = totals;
-  const { cachedTokens, cacheKnownPromptTokens: known } = totals;
-  const whole = known === totals.promptTokens ? 'them' : `the ${shownTokens(known, pen)} told of`;
-  const share = shownShare(cachedTokens, known, pen);
-  const part = `${shownTokens(cachedTokens, pen)} of ${whole} (${share}%) from the cache`;
-  const cached = orInferred(part, { inferred: cacheInferredRequests > 0 });
-  return [
-    ...(cacheKnownRequests === 0 ? [] : [`, ${cached}`]),
-    ...(cacheUnknownRequests === 0
-      ? []
-      : [`; ${plural(cacheUnknownRequests, 'request')} without a cache report`]),
-  ].join('');
-}
-
-/** They are among the rows and totals, too, and here by themselves: they cost money. */
-function claudeLines({ models, currency, pricesAsOf }: ClaudeBill, pen: Pen): readonly string[] {
-  return models.map((each) => {
-    const tokens = [
-      `${shownTokens(each.inputTokens, pen)} in`,
-      `${shownTokens(each.cacheReadTokens, pen)} read from its cache`,
-      `${shownTokens(each.cacheWriteTokens, pen)} written to it`,
-      `${shownTokens(each.outputTokens, pen)} out`,
-    ].join(', ');
-    const price =
-      each.price === null
-        ? `price ${pen.unknown}`
-        : `${shownPrice(each.price)} ${currency} by the prices of ${pricesAsOf}`;
-    const model = safe(each.model ?? pen.unknown, pen).slice(0, 60);
-    return `Claude API, ${model}: ${plural(each.requests, 'request')}; tokens: ${tokens}; ${price}.`;
-  });
-}
-
-function shownPrice(price: number): string {
-  return price > 0 && price < 0.01 ? 'less than 0.01' : price.toFixed(2);
+/** So many neighbours added up, the last ones whole: what was newest is looked at first. */
+function merged(counts: readonly number[], together: number): readonly number[] {
+  const first = counts.length % together;
+  const starts = Array.from({ length: Math.ceil(counts.length / together) }, (_, at) =>
+    first === 0 ? at * together : (at - 1) * together + first,
+  );
+  return starts.map((start) =>
+    counts.slice(Math.max(0, start), start + together).reduce((sum, count) => sum + count, 0),
+  );
 }
 
 function stepName(ms: number): string {
-  if (ms < 3_600_000) return `${ms / 60_000} min`;
-  return ms < 86_400_000 ? plural(ms / 3_600_000, 'hour') : plural(ms / 86_400_000, 'day');
+  if (ms % 3_600_000 !== 0) return `${ms / 60_000} min`;
+  return ms % 86_400_000 !== 0 ? plural(ms / 3_600_000, 'hour') : plural(ms / 86_400_000, 'day');
 }
 
 function localTime(ms: number): string {

@@ -1,16 +1,16 @@
 // `stats` for a spreadsheet and for a document.
 
-import type { StatsReport } from '../store/report.ts';
+import { blankRow, type StatsReport } from '../store/report.ts';
 import { penOf, type Screen } from './screen.ts';
 import { statsColumns } from './stats-columns.ts';
 import { statsNotes } from './stats-screen.ts';
 
 type Cell = string | number | null | undefined;
 
-/** A line a row and nothing else. The columns are the paths of the rows in `--json`; what is unknown is empty. */
-export function statsCsv({ rows }: StatsReport): string {
+/** A line a row under a heading. The columns are the paths of the rows in `--json`; what is unknown is empty. */
+export function statsCsv({ by, rows }: StatsReport): string {
   const flat = rows.map((row) => new Map(flattened(row)));
-  const titles = [...new Set(flat.flatMap((row) => [...row.keys()]))];
+  const titles = flattened(blankRow(by)).map(([title]) => title);
   const lines = flat.map((row) => titles.map((title) => csvCell(row.get(title))));
   return [titles.map(csvCell), ...lines].map((cells) => `${cells.join(',')}\r\n`).join('');
 }
@@ -29,9 +29,12 @@ export function statsMarkdown(report: StatsReport, screen: Screen): string {
 
 function flattened(value: object, path = ''): readonly (readonly [string, Cell])[] {
   return Object.entries(value).flatMap(([name, each]: [string, Cell | object]) =>
-    typeof each === 'object' && each !== null
-      ? flattened(each, `${path}${name}.`)
-      : [[`${path}${name}`, each] as const],
+    Array.isArray(each)
+      ? // A list has no columns of its own.
+        [[`${path}${name}`, JSON.stringify(each)] as const]
+      : typeof each === 'object' && each !== null
+        ? flattened(each, `${path}${name}.`)
+        : [[`${path}${name}`, each] as const],
   );
 }
 

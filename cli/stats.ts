@@ -10,10 +10,10 @@ import {
   statsReport,
 } from '../store/report.ts';
 import { parsePeriod } from '../store/since.ts';
-import { claudeApi, statsDocument } from '../store/stats-document.ts';
+import { type ClaudeBill, claudeApi, statsDocument } from '../store/stats-document.ts';
 import { type ReadIo, readStore } from './reading.ts';
-import type { Screen } from './screen.ts';
-import { renderStats } from './stats-screen.ts';
+import { penOf, type Screen, wrapped } from './screen.ts';
+import { renderStats, statsLines } from './stats-screen.ts';
 import { statsCsv, statsMarkdown } from './stats-table.ts';
 
 export type StatsOptions = {
@@ -31,19 +31,28 @@ export type StatsIo = ReadIo & {
   readonly screen: Screen;
   /** Asked once something went to the Claude API. */
   readonly prices?: () => Promise<PriceTable | undefined>;
-  /** Resolves when the screen is to be drawn anew, with the time; undefined ends it. Absent without a terminal. */
-  readonly nextMs?: () => Promise<number | undefined>;
+  /** Takes the terminal over. Absent without one. */
+  readonly openWatch?: () => StatsWatch;
+};
+
+export type StatsWatch = {
+  /** Draws it, and draws it anew when the terminal changes its size. */
+  show(picture: (screen: Screen & { readonly rows?: number | undefined }) => readonly string[]): void;
+  /** Resolves when the figures are to be read anew, with the time; undefined ends it. */
+  nextMs(): Promise<number | undefined>;
+  /** Puts the terminal back. */
+  close(): void;
 };
 
 /** Resolves with the exit code: 0, 1 where the database cannot be read, 2 for a wrong option. */
 export async function runStats(options: StatsOptions, io: StatsIo): Promise<number> {
   const asked = parseOptions(options, io);
   if ('problem' in asked) return fail(io, 2, asked.problem);
-  if (options.watch === true) return watch(asked, options, io);
-  const shown = await show(asked, io);
-  if ('problem' in shown) return fail(io, 1, shown.problem);
-  if (shown.note !== undefined) io.stderr.write(`${shown.note}\n`);
-  io.stdout.write(shown.text);
+  if (options.watch === true && io.openWatch !== undefined) return watch(asked, options, io, io.openWatch());
+  const read = await reportOf(asked, io);
+  if ('problem' in read) return fail(io, 1, read.problem);
+  if (read.note !== undefined) io.stderr.write(`${read.note}\n`);
+  io.stdout.write(await written(read.report, asked.format, io));
   return 0;
 }
 
@@ -63,51 +72,67 @@ function parseOptions(options: StatsOptions, io: StatsIo): Asked | { readonly pr
   if (format !== 'screen' && format !== 'compact') {
     return { problem: `--watch draws a screen, and --${format} is for programs: give one of them.` };
   }
-  if (io.nextMs === undefined) return { problem: '--watch redraws a terminal, and this output is none.' };
+  if (io.openWatch === undefined) return { problem: '--watch redraws a terminal, and this output is none.' };
   return { range: period.range, by, format };
 }
 
-const HOME = '\u001b[H';
-const END_OF_LINE = '\u001b[K';
-const REST_OF_SCREEN = '\u001b[J';
-
-/** Lines are overwritten in place rather than cleared first: nothing flickers. */
-async function watch(first: Asked, options: StatsOptions, io: StatsIo): Promise<number> {
+async function watch(
+  first: Asked,
+  options: StatsOptions,
+  io: StatsIo,
+  terminal: StatsWatch,
+): Promise<number> {
   let asked = first;
-  for (let nowMs: number | undefined = io.nowMs; nowMs !== undefined; nowMs = await io.nextMs?.()) {
-    const again = parseOptions(options, { ...io, nowMs });
-    if (!('problem' in again)) asked = again;
-    const shown = await show(asked, { ...io, nowMs });
-    const text = 'problem' in shown ? `${shown.problem}\n` : shown.text;
-    io.stdout.write(`${HOME}${text.replaceAll('\n', `${END_OF_LINE}\n`)}${REST_OF_SCREEN}`);
+  try {
+    for (let nowMs: number | undefined = io.nowMs; nowMs !== undefined; nowMs = await terminal.nextMs()) {
+      const again = parseOptions(options, { ...io, nowMs });
+      if (!('problem' in again)) asked = again;
+      terminal.show(await pictureOf(asked, { ...io, nowMs }));
+    }
+  } finally {
+    terminal.close();
   }
   return 0;
 }
 
-type Shown = { readonly text: string; readonly note?: string } | { readonly problem: string };
+async function pictureOf(asked: Asked, io: StatsIo): Promise<Parameters<StatsWatch['show']>[0]> {
+  const read = await reportOf(asked, io);
+  if ('problem' in read) return (screen) => wrapped(read.problem, screen.columns, penOf(screen));
+  const bill = await billOf(read.report, io);
+  const format = asked.format === 'compact' ? 'compact' : 'screen';
+  return (screen) => statsLines(read.report, bill, { ...screen, format });
+}
 
-async function show({ range, by, format }: Asked, io: StatsIo): Promise<Shown> {
+type ReadReport = { readonly report: StatsReport; readonly note?: string } | { readonly problem: string };
+
+async function reportOf({ range, by }: Asked, io: StatsIo): Promise<ReadReport> {
   const read = await readStore(io, (db) => statsReport(db, range, by));
+  if (!('problem' in read)) return { report: read.value };
   // Before the first start nothing has happened, and that is an answer, not a failure.
-  if ('problem' in read) {
-    if (!read.missing) return { problem: read.problem };
-    return { text: await written(emptyReport(range, by), format, io), note: read.problem };
-  }
-  return { text: await written(read.value, format, io) };
+  return read.missing ? { report: emptyReport(range, by), note: read.problem } : { problem: read.problem };
+}
+
+async function billOf({ claudeApi: tokens }: StatsReport, io: StatsIo): Promise<ClaudeBill> {
+  return claudeApi(tokens, await pricesFor(tokens, io));
+}
+
+async function pricesFor(tokens: StatsReport['claudeApi'], io: StatsIo): Promise<PriceTable | undefined> {
+  return tokens.length === 0 ? undefined : await io.prices?.();
 }
 
 async function written(report: StatsReport, format: Format, io: StatsIo): Promise<string> {
-  const prices = report.claudeApi.length === 0 ? undefined : await io.prices?.();
   switch (format) {
-    case 'json':
-      return `${JSON.stringify(statsDocument(report, io.nowMs, prices), undefined, 2)}\n`;
+    case 'json': {
+      const document = statsDocument(report, io.nowMs, await pricesFor(report.claudeApi, io));
+      return `${JSON.stringify(document, undefined, 2)}\n`;
+    }
     case 'csv':
       return statsCsv(report);
     case 'md':
       return statsMarkdown(report, io.screen);
     case 'screen':
     case 'compact':
-      return renderStats(report, claudeApi(report.claudeApi, prices), { ...io.screen, format });
+      return renderStats(report, await billOf(report, io), { ...io.screen, format });
     default:
       return format satisfies never;
   }

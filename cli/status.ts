@@ -15,7 +15,8 @@ export async function status({ json }: { readonly json?: boolean }): Promise<Exi
     );
     return EXIT.failure;
   }
-  if (json) printJson(report ?? { running: false });
+  // `schema` grows when a key changes its meaning or goes.
+  if (json) printJson({ schema: 1, ...(report ?? { running: false }) });
   else if (report) print(describe(report));
   else note(whyNone(home));
   return report ? EXIT.ok : EXIT.notRunning;

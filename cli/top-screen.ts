@@ -8,6 +8,7 @@ import { IN_FLIGHT_COLUMNS, inFlight } from './in-flight.ts';
 import type { LiveView } from './live-view.ts';
 import { cutTo, type Pen, penOf, type Screen, safe } from './screen.ts';
 import { lastName, orInferred, plural, shownSeconds, shownShare, shownTokens } from './shown.ts';
+import { FEWEST_FOR_PERCENTILE } from './stats-columns.ts';
 import { duration } from './terminal.ts';
 
 export type TopScreen = Screen & {
@@ -15,8 +16,6 @@ export type TopScreen = Screen & {
   readonly rows?: number | undefined;
 };
 
-/** Percentiles of fewer values are marked. */
-const FEWEST_FOR_PERCENTILE = 20;
 const FEWEST_RECENT = 3;
 
 /** As many lines as there is room for. */

@@ -18,10 +18,13 @@ export async function warm({ json }: { readonly json?: boolean }): Promise<ExitC
     all.push(warmed);
     if (!json) print(describe(warmed));
   }
-  if (json) printJson(all);
+  if (json) printJson({ schema: 1, prefills: all.map((warmed) => ({ ...UNTOLD, ...warmed })) });
   else if (all.length === 0) note(NOTHING);
   return all.some(({ result }) => result === 'failed') ? EXIT.failure : EXIT.ok;
 }
+
+/** Null where nobody told, as in all JSON of this program. */
+const UNTOLD = { reason: null, promptTokens: null, cachedTokens: null, computedTokens: null };
 
 const NOTHING =
   'Nothing is known to warm: the daemon has to have served a request of a project since it was started.';

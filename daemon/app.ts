@@ -1,7 +1,13 @@
 // The HTTP surface: guards, routes, and nothing else. What is not listed here is answered 404 and never
 // forwarded.
 
-import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
 import type { Received } from '../backend/backend.ts';
 import { WireError } from '../wire/error.ts';
 import { createApi } from './api/api.ts';
@@ -40,11 +46,8 @@ export function createApp(options: AppOptions): Express {
     next();
   });
 
-  const body = express.raw({ type: () => true, limit: deps.config.bodyLimitBytes, inflate: false });
-  app.post('/v1/messages', body, (request, response) => handle(deps, received(request), response));
-  app.post('/v1/messages/count_tokens', body, (request, response) =>
-    countTokens(deps, received(request), response),
-  );
+  app.post('/v1/messages', counted(deps, handle));
+  app.post('/v1/messages/count_tokens', counted(deps, countTokens));
   app.get('/v1/models', (_request, response) => {
     sendJson(response, { status: 200, body: modelList(deps.config, deps.clock.wall()) });
   });
@@ -80,6 +83,24 @@ export function createApp(options: AppOptions): Express {
   });
   app.use(onError(deps));
   return app;
+}
+
+type Serve = (deps: Deps, received: Received, response: Response) => Promise<void>;
+
+/** Traffic from its headers on: what fills pauses gives way before the body is here, which may take a while. */
+function counted(deps: Deps, serve: Serve): RequestHandler {
+  const readBody = express.raw({ type: () => true, limit: deps.config.bodyLimitBytes, inflate: false });
+  return async (request, response) => {
+    const left = deps.traffic.arrived();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        readBody(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
+      });
+      await serve(deps, received(request), response);
+    } finally {
+      left();
+    }
+  };
 }
 
 /** A line of JSON for each value, as soon as it is there: the whole may take minutes. */

@@ -29,8 +29,13 @@ export type Fleet = {
   candidates(): readonly Candidate[];
   /** Probes the backends that nothing runs on; one whose generation died also has to prove that it generates. */
   probeIdle(): Promise<void>;
-  /** Probes again those believed down, unless that was asked less than a second ago. */
-  recheckDown(): Promise<void>;
+  /**
+   * Probes again those of them that are believed down, unless that was asked less than a second ago. Resolves with
+   * true as soon as one is not down any more, with false when all have been found to be.
+   */
+  recheckDown(names?: readonly string[]): Promise<boolean>;
+  /** It kept the last who asked after it waiting: nobody should wait for it who can do without. */
+  isSilent(name: string): boolean;
   /** True where some backend completed a request within the last minute, or completes one token now. */
   ready(): Promise<boolean>;
   succeeded(name: string): void;
@@ -65,12 +70,13 @@ export function createFleet(members: readonly Member[], wall: () => number): Fle
       // Traffic tells more of a busy backend than a probe would, and is not to be held up by one.
       await Promise.all(members.filter(({ gate }) => gate.idle).map(({ name }) => health(name).probe()));
     },
-    async recheckDown() {
-      const stale = [...healths.values()].filter(
-        ({ status }) => status.state === 'down' && since(status.checkedAtMs) > RECHECK_AFTER_MS,
-      );
-      await Promise.all(stale.map((one) => one.probe()));
+    recheckDown(names = members.map(({ name }) => name)) {
+      const stale = names
+        .map(health)
+        .filter(({ status }) => status.state === 'down' && since(status.checkedAtMs) > RECHECK_AFTER_MS);
+      return anyUp(stale);
     },
+    isSilent: (name) => health(name).isSilent,
     async ready() {
       if (isReady()) return true;
       const idle = members.filter(({ gate, name }) => gate.idle && health(name).status.state === 'up');
@@ -86,6 +92,18 @@ export function createFleet(members: readonly Member[], wall: () => number): Fle
   };
 }
 
+async function anyUp(asked: readonly Health[]): Promise<boolean> {
+  const probes = asked.map(async (one) => {
+    await one.probe();
+    if (one.status.state === 'down') throw new Error('It is still down.');
+  });
+  // The first of them is enough, and the others are not left unheard.
+  return Promise.any(probes).then(
+    () => true,
+    () => false,
+  );
+}
+
 function toCandidate({ name, config, model }: Member, status: BackendStatus): Candidate {
   return {
     name,
@@ -96,6 +114,8 @@ function toCandidate({ name, config, model }: Member, status: BackendStatus): Ca
     ...(config.startCommand === undefined ? {} : { startCommand: config.startCommand }),
     ...(status.contextWindow === undefined ? {} : { contextWindow: status.contextWindow }),
     ...(status.supportsImages === undefined ? {} : { supportsImages: status.supportsImages }),
+    // mlx_lm.server reads no `tool_choice`: it may answer in plain text.
+    ...(status.flavour === 'mlx-lm' ? { supportsForcedTool: false } : {}),
     ...(status.loaded === undefined ? {} : { isLoaded: status.loaded }),
     ...(status.lastError === undefined ? {} : { lastError: status.lastError }),
   };

@@ -13,6 +13,7 @@ import type { Deps } from './deps.ts';
 import { createDraft, type Draft, whoSent } from './draft.ts';
 import { openSink, type Pass, passHeaders, watchClient } from './pass.ts';
 import { type Admitted, admit, estimatePrompt, goesToClaude, makePlan, type Plan } from './plan.ts';
+import { recheckFor } from './recheck.ts';
 import { recordedRefusal } from './recorded.ts';
 import { relayToClaude } from './relay.ts';
 import { replyToFault, replyToWireError } from './reply.ts';
@@ -21,8 +22,6 @@ import { sendError } from './sink.ts';
 import { createTally } from './tally.ts';
 
 export async function handle(deps: Deps, received: Received, response: ServerResponse): Promise<void> {
-  // Before anything is known of it: what fills pauses has to give way at once.
-  const left = deps.traffic.arrived();
   const draft = createDraft(deps.newRequestId(), received.body.length, deps.clock);
   const tally = createTally();
   deps.live.follow(draft, tally);
@@ -38,7 +37,6 @@ export async function handle(deps: Deps, received: Received, response: ServerRes
   }
   draft.known.httpStatus = response.headersSent ? response.statusCode : 0;
   deps.record(draft.finish(ending, tally));
-  left();
 }
 
 const NO_SAFEGUARDS =
@@ -75,8 +73,8 @@ async function answer(pass: Pass & Way): Promise<Ending> {
   });
   if (own) return answerHere(pass, own);
 
-  await deps.fleet.recheckDown();
-  const plan = makePlan(admitted, deps);
+  const firstPlan = makePlan(admitted, deps);
+  const plan = (await recheckFor(firstPlan, deps)) ? makePlan(admitted, deps) : firstPlan;
   draft.known.classification = plan.classification;
   draft.known.classifyMs = plan.classifyMs;
   draft.known.turnId = plan.turn.turnId;

@@ -7,6 +7,8 @@ import type { Member } from './fleet.ts';
 
 export type Health = {
   readonly status: BackendStatus;
+  /** The probe under way, else the last one, takes longer than one of a server that answers or is not there. */
+  readonly isSilent: boolean;
   /** One probe at a time: whoever asks meanwhile waits for the same answer. */
   probe(): Promise<void>;
   /** Lets it generate one token. */
@@ -16,15 +18,21 @@ export type Health = {
 };
 
 const PROOF_BUDGET_MS = 5_000;
+const SILENT_AFTER_MS = 300;
 /** Faults in a row after which a backend that still answers its probes is not believed any more. */
 const STRIKES = 3;
 
-type Belief = { status: BackendStatus; strikes: number; needsProof: boolean };
+type Belief = { status: BackendStatus; strikes: number; needsProof: boolean; isSilent: boolean };
 
 /** `closing` stops what is under way. */
 export function createHealth(member: Member, wall: () => number, closing: AbortSignal): Health {
-  const belief: Belief = { status: configured(member.config), strikes: 0, needsProof: false };
-  let probing: Promise<void> | undefined;
+  const belief: Belief = {
+    status: configured(member.config),
+    strikes: 0,
+    needsProof: false,
+    isSilent: false,
+  };
+  let probing: { readonly sinceMs: number; readonly ended: Promise<void> } | undefined;
 
   async function probe(): Promise<void> {
     const seen = await member.probe(closing);
@@ -53,11 +61,18 @@ export function createHealth(member: Member, wall: () => number, closing: AbortS
     get status() {
       return belief.status;
     },
+    get isSilent() {
+      return probing && wall() - probing.sinceMs > SILENT_AFTER_MS ? true : belief.isSilent;
+    },
     probe() {
-      probing ??= probe().finally(() => {
+      if (probing) return probing.ended;
+      const sinceMs = wall();
+      const ended = probe().finally(() => {
+        belief.isSilent = wall() - sinceMs > SILENT_AFTER_MS;
         probing = undefined;
       });
-      return probing;
+      probing = { sinceMs, ended };
+      return ended;
     },
     prove,
     succeeded: () => believe(belief, wall()),

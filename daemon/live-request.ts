@@ -1,10 +1,9 @@
 // One request as those see it who watch: made of its draft while it runs, of its outcome once it has ended.
 // What is not known yet is absent.
 
-import type { Cost } from '../router/cost.ts';
 import type { Decision, Task } from '../router/decision.ts';
 import { decodeOfOutcome, tokensPerSecond } from '../router/decode.ts';
-import type { CacheReport, Ending, Kind, Outcome } from '../router/outcome.ts';
+import { type CacheReport, type Ending, forecastOf, type Kind, type Outcome } from '../router/outcome.ts';
 import { type Draft, whoSent } from './draft.ts';
 import type { Tally } from './tally.ts';
 
@@ -30,6 +29,7 @@ export type LiveRequest = {
   readonly promptTokens?: number;
   /** `estimated` until the backend has told its own count. */
   readonly promptTokensBasis?: 'reported' | 'estimated';
+  /** Of the backend that answers; absent once another one has failed before it. */
   readonly predictedTtftMs?: number;
   /** Of `totalTokens`, those prefilled by now; only where the backend tells. */
   readonly processedTokens?: number;
@@ -63,7 +63,7 @@ export function requestInFlight(draft: Draft, tally: Tally): LiveRequest {
     ...given(whoSent(known.caller)),
     phase: phaseOf(draft, tally),
     ...taskFields(classification),
-    ...decisionFields(decision, backend),
+    ...decisionFields(decision, backend, attempts),
     ...given({ model: known.model, promptTokens: estimatedPromptTokens }),
     ...(estimatedPromptTokens !== undefined && { promptTokensBasis: 'estimated' }),
     ...given({ processedTokens: progress?.processed, totalTokens: progress?.total }),
@@ -83,7 +83,7 @@ export function requestEnded(outcome: Outcome): LiveRequest {
     ...{ requestId, kind, startedAtMs, requestedModel: shown(requestedModel), phase: 'ended' },
     ...given({ sessionId, agentId, project, model, ttftMs, firstTokenMs, outputTokens, message }),
     ...taskFields(outcome.classification),
-    ...decisionFields(decision, answeredBy),
+    ...decisionFields(decision, answeredBy, outcome.attempts),
     ...(answeredBy === 'daemon' && ending.result === 'completed' && { reason: 'answered-here' }),
     ...cacheFields(outcome.cache),
     ...given({ decodeTokensPerSecond: decode && tokensPerSecond(decode) }),
@@ -116,21 +116,19 @@ function taskFields(
 function decisionFields(
   decision: Decision | undefined,
   backend: string | undefined,
+  attempts: Outcome['attempts'],
 ): Pick<LiveRequest, 'backend' | 'reason' | 'detail' | 'predictedTtftMs'> {
   // Bytes passed on to the Claude API are the one thing that a backend answers undecided.
   const reason = backend === undefined || backend === 'daemon' ? undefined : 'passthrough';
   if (decision === undefined) return given({ backend, reason });
-  const expected = costOf(decision, backend ?? decision.targets[0].backend);
+  const answeredBy = backend ?? decision.targets[0].backend;
+  const expected = forecastOf({ decision, attempts, answeredBy });
   return given({
-    backend: backend ?? decision.targets[0].backend,
+    backend: answeredBy,
     reason: decision.reason,
     detail: decision.detail,
     predictedTtftMs: expected && expected.ttftSeconds * 1000,
   });
-}
-
-function costOf({ predicted, alternatives = [] }: Decision, backend: string): Cost | undefined {
-  return [...(predicted ? [predicted] : []), ...alternatives].find((cost) => cost.backend === backend);
 }
 
 function cacheFields(

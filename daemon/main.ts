@@ -12,6 +12,7 @@ import { createApp } from './app.ts';
 import type { Config } from './config/config.ts';
 import type { Deps } from './deps.ts';
 import type { Clock } from './draft.ts';
+import { endEach, type Part } from './end-each.ts';
 import { createEventStreams } from './event-stream.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { drain, listen, portOf, urlOf } from './http-server.ts';
@@ -45,6 +46,8 @@ export type RunningDaemon = {
   readonly closed: Promise<void>;
   /** Drains: nothing new is taken, streams get `drainMs`, then they are cut. May be called twice. */
   close(reason?: string): Promise<void>;
+  /** For who goes at once: what still runs is recorded as interrupted. The daemon is of no use after it. */
+  abandon(): Promise<void>;
 };
 
 const CLAUDE = 'claude';
@@ -80,14 +83,17 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     if (daemon.state.draining) return closed.promise;
     daemon.state.draining = true;
     daemon.events.close();
-    void daemon.pauses.stop();
-    await drain(server, daemon.stopping, config.drainMs);
-    await schedule.stop();
+    // What runs in a pause ends now, not behind the streams.
+    await Promise.all([
+      endAll(daemon, [['the pauses', () => daemon.pauses.stop()]]),
+      endAll(daemon, [['the open requests', () => drain(server, daemon.stopping, config.drainMs)]]),
+    ]);
+    await endAll(daemon, [['the clock', () => schedule.stop()]]);
     await end(daemon);
     log.info('stopped');
     closed.resolve();
   }
-  return { url: urlOf(server), closed: closed.promise, close };
+  return { url: urlOf(server), closed: closed.promise, close, abandon: () => daemon.recorder.close() };
 }
 
 type Daemon = ReturnType<typeof assemble>;
@@ -190,14 +196,18 @@ function statusOf(daemon: Daemon): StatusReport {
 }
 
 async function end(daemon: Daemon): Promise<void> {
-  const { log, fleet, deps, recorder, learned, reader, pauses, persistence } = daemon;
-  await pauses.stop();
-  await persistence.close();
-  await Promise.all([fleet.close(), deps.claude.close(), reader.close()]);
-  await learned.save(recorder, clock.wall()).catch((error: unknown) => {
-    log.warn({ err: error }, 'what was learned of tokens and speeds could not be kept');
-  });
-  await recorder.close();
+  const { fleet, deps, recorder, learned, reader, pauses, persistence } = daemon;
+  await endAll(daemon, [
+    ['the pauses', () => pauses.stop()],
+    ['what is kept on disk', () => persistence.close()],
+    ['the connections', () => Promise.all([fleet.close(), deps.claude.close(), reader.close()])],
+    ['what was learned of tokens and speeds', () => learned.save(recorder, clock.wall())],
+    ['the record', () => recorder.close()],
+  ]);
+}
+
+function endAll({ log }: Pick<Daemon, 'log'>, parts: readonly Part[]): Promise<void> {
+  return endEach(parts, (error, part) => log.warn({ err: error, part }, 'a part did not end as it should'));
 }
 
 function openUpkeep({ config, recorder, log }: Pick<Daemon, 'config' | 'recorder' | 'log'>): Upkeep {

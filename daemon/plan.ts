@@ -4,7 +4,7 @@
 import type { Received } from '../backend/backend.ts';
 import type { Prompt } from '../router/breaks.ts';
 import type { Candidate } from '../router/candidate.ts';
-import { type Explanation, explainClassification } from '../router/classify.ts';
+import { explainClassification } from '../router/classify.ts';
 import { type Asked, type Cost, priceAll } from '../router/cost.ts';
 import { decide } from '../router/decide.ts';
 import type { Classification, Decision, Refusal, Task } from '../router/decision.ts';
@@ -17,6 +17,7 @@ import { readTurn, type TurnEvidence } from '../router/turn.ts';
 import { parseJson } from '../wire/body.ts';
 import { type Caller, readCaller } from '../wire/caller.ts';
 import { type Segment, segments } from '../wire/fingerprint.ts';
+import { refuseForbiddenKeys } from '../wire/forbidden-key.ts';
 import type { Conversation, WireRequest } from '../wire/message.ts';
 import { normalise } from '../wire/normalise.ts';
 import { parseRequest } from '../wire/parse.ts';
@@ -34,7 +35,9 @@ export type Admitted = {
 /** Throws WireError where the request cannot be read. */
 export function admit(received: Received, { config, claude }: Pick<Deps, 'config' | 'claude'>): Admitted {
   const backends = [...Object.keys(config.backends), claude.name];
-  const request = parseRequest(parseJson(received.body));
+  const body = parseJson(received.body);
+  refuseForbiddenKeys(received.body, body);
+  const request = parseRequest(body);
   const caller = readCaller(received.headers, request);
   const override = readOverride({ caller, request, backends });
   return {
@@ -67,7 +70,7 @@ export type Plan = {
   readonly classification: Classification;
   /** How long that took. */
   readonly classifyMs: number;
-  /** What weighed most in it; found when it is asked for. */
+  /** What weighed most in it, without a word of the prompt; found when it is asked for. */
   readonly signals: () => readonly Signal[];
   readonly decision: Decision | Refusal;
 };
@@ -108,7 +111,7 @@ export function makePlan({ request, caller, kind, override }: Admitted, deps: De
       isAside: caller.requestClass === 'auxiliary' || caller.requestClass === 'other',
       prompt: toPrompt(conversation, parts, request.model),
     }),
-    signals: () => nameless(signals()),
+    signals,
   };
 }
 
@@ -125,18 +128,6 @@ function toPrompt(
 ): Prompt {
   const openingParts = messages[0]?.parts.length ?? 0;
   return { segments: parts, tools, messages: messages.length, openingParts, requestedModel };
-}
-
-/** A feature of the prompt's words is named after them, and what a person wrote is never stored. */
-function nameless(signals: ReturnType<Explanation['signals']>): readonly Signal[] {
-  const isOwnWords = ({ group, name }: (typeof signals)[number]) =>
-    group === 'words' && !/^(rule |no prompt)/.test(name);
-  const words = signals.filter(isOwnWords).reduce((sum, { logOdds }) => sum + logOdds, 0);
-  const named = signals
-    .filter((signal) => !isOwnWords(signal))
-    .map(({ group, name, logOdds }) => ({ name: `${group}: ${name}`, value: logOdds }));
-  const all = words === 0 ? named : [...named, { name: 'words: its wording', value: words }];
-  return all.toSorted((a, b) => Math.abs(b.value) - Math.abs(a.value));
 }
 
 function chainOf(parts: readonly Segment[], model: string, { estimator }: Deps): Chain {
@@ -186,8 +177,14 @@ function candidates(deps: Deps, { turn, requestedModel, ...coming }: Coming): Ca
     memory.met(candidate.name, fleet.status(candidate.name), nowMs);
     if (candidate.state === 'down') guardian.lost(candidate.name);
     const editsFailing = memory.editsFailing(candidate.name, turn, nowMs);
-    const unsteady = memory.unsteady(candidate.name, nowMs) ?? crowding(deps, coming, candidate.name);
-    return { ...candidate, ...(editsFailing && { editsFailing }), ...(unsteady && { unsteady }) };
+    const unsteady = memory.unsteady(candidate.name, nowMs);
+    const crowds = crowding(deps, coming, candidate.name);
+    return {
+      ...candidate,
+      ...(editsFailing && { editsFailing }),
+      ...(unsteady && { unsteady }),
+      ...(crowds && { crowding: crowds }),
+    };
   });
   // Its bytes pass unchanged, the model's name among them.
   return [...local, { name: claude.name, model: requestedModel, state: 'unknown', isCloud: true }];

@@ -5,9 +5,10 @@ import { BackendError, type Received } from '../backend/backend.ts';
 import type { Exchange } from '../backend/claude.ts';
 import type { Ending } from '../router/outcome.ts';
 import { createAnswerReader } from '../wire/answer-reader.ts';
+import type { FaultReport } from '../wire/error.ts';
 import type { Pass } from './pass.ts';
 import { recordedFailure } from './recorded.ts';
-import { replyToFault } from './reply.ts';
+import { replyToFault, STOPPED } from './reply.ts';
 import { drained, sendError } from './sink.ts';
 
 /** A pass that needs nothing of the request but its bytes: they may hold what this version cannot read. */
@@ -21,10 +22,10 @@ export async function relayToClaude(pass: Relayed): Promise<Ending> {
   draft.known.overheadMs = deps.clock.now() - draft.arrivedMs;
   try {
     const exchange = await deps.claude.exchange(received, signal);
-    await passOn(pass, exchange);
-    return endOf(exchange.status, pass);
+    const unfinished = await passOn(pass, exchange);
+    return exchange.status < 400 ? endOf(unfinished, pass) : endOfStatus(exchange.status, pass);
   } catch (error) {
-    if (signal.aborted) return { result: 'cancelled', phase: draft.phase };
+    if (signal.aborted) return endAborted(pass);
     if (!(error instanceof BackendError)) throw error;
     return tell(pass, error);
   }
@@ -41,8 +42,12 @@ export async function forwardToClaude(
   response.end();
 }
 
-async function passOn({ deps, draft, tally, response }: Relayed, exchange: Exchange): Promise<void> {
-  const reader = createAnswerReader(exchange.headers['content-type']);
+/** Answers why what has passed is no whole answer, where it is none: its bytes end for the client as they ended here. */
+async function passOn(
+  { deps, draft, tally, response }: Relayed,
+  exchange: Exchange,
+): Promise<FaultReport | undefined> {
+  const reader = createAnswerReader(exchange.headers);
   response.writeHead(exchange.status, {
     ...exchange.headers,
     'x-anyclaude-request-id': draft.requestId,
@@ -59,10 +64,19 @@ async function passOn({ deps, draft, tally, response }: Relayed, exchange: Excha
   }
   for (const item of reader.end()) tally.see(item, deps.clock.now());
   response.end();
+  return reader.fault;
 }
 
-function endOf(status: number, { draft }: Relayed): Ending {
-  if (status < 400) return { result: 'completed' };
+/** A clean end alone is no success: the answer has to say that it is complete. */
+function endOf(unfinished: FaultReport | undefined, { deps, draft }: Relayed): Ending {
+  if (unfinished === undefined) return { result: 'completed' };
+  const { fault, message } = unfinished;
+  const { name } = deps.claude;
+  draft.known.message = recordedFailure(new BackendError({ fault, backend: name }, `${name}: ${message}`));
+  return { result: 'failed', phase: draft.phase, fault };
+}
+
+function endOfStatus(status: number, { draft }: Relayed): Ending {
   draft.known.message = `The Claude API answered ${status}.`;
   return { result: 'failed', phase: 'before-first-token', fault: faultOfStatus(status) };
 }
@@ -72,6 +86,17 @@ function faultOfStatus(status: number) {
   if (status === 429) return 'rate-limited';
   if (status === 529 || status === 503) return 'overloaded';
   return status < 500 ? 'rejected' : 'status';
+}
+
+/** The client has left, or the daemon has to stop before the API has ended. */
+function endAborted({ deps, draft, response }: Relayed): Ending {
+  if (!deps.stopping.aborted) return { result: 'cancelled', phase: draft.phase };
+  draft.known.message = STOPPED;
+  const reply = replyToFault('draining', draft.phase, { message: STOPPED });
+  // The bytes are the API's: nothing of ours is put behind them.
+  if (response.headersSent) response.destroy();
+  else draft.known.bytesOut = sendError(response, draft.requestId, reply);
+  return { result: 'failed', phase: draft.phase, fault: 'draining' };
 }
 
 function tell({ draft, response }: Relayed, error: BackendError): Ending {

@@ -21,6 +21,9 @@ export type Told = {
   readonly overflow?: { readonly promptTokens: number; readonly windowTokens: number } | undefined;
 };
 
+/** Told and recorded where a request was under way when the time to drain ran out. */
+export const STOPPED = 'anyclaude was stopped while it answered this request.';
+
 export function replyToFault(fault: Fault, phase: Phase, { message, overflow }: Told): ErrorReply {
   const { status, type, shouldRetry } = faultReply(fault, phase);
   return {

@@ -13,7 +13,7 @@ import { openSink, type Pass, passHeaders } from './pass.ts';
 import type { Plan } from './plan.ts';
 import { recordedFailure } from './recorded.ts';
 import { relayToClaude } from './relay.ts';
-import { type ErrorReply, replyToFault } from './reply.ts';
+import { type ErrorReply, replyToFault, STOPPED } from './reply.ts';
 import { type Sink, sendError } from './sink.ts';
 
 type Run = { readonly pass: Pass; readonly plan: Plan; readonly decision: Decision; readonly sink: Sink };
@@ -174,9 +174,8 @@ function mayTryNext(failures: readonly BackendError[]): boolean {
 function endAborted({ pass, sink }: Run): Ending {
   const { deps, draft } = pass;
   if (!deps.stopping.aborted) return { result: 'cancelled', phase: draft.phase };
-  const message = 'anyclaude was stopped while it answered this request.';
-  draft.known.message = message;
-  sink.fail(replyToFault('draining', draft.phase, { message }));
+  draft.known.message = STOPPED;
+  sink.fail(replyToFault('draining', draft.phase, { message: STOPPED }));
   return { result: 'failed', phase: draft.phase, fault: 'draining' };
 }
 

@@ -187,7 +187,7 @@ export function sendJson(response: ServerResponse, reply: JsonReply): number {
 export function sendError(response: ServerResponse, requestId: string, reply: ErrorReply): number {
   return sendJson(response, {
     status: reply.status,
-    headers: { 'request-id': requestId, ...reply.headers },
+    headers: { 'request-id': requestId, 'x-anyclaude-request-id': requestId, ...reply.headers },
     body: errorBody(reply.type, reply.message, requestId),
   });
 }

@@ -32,6 +32,7 @@ export const REASONS: Readonly<Record<DecisionReason, string>> = {
   'stay-warm': 'green',
   cheaper: 'light-green',
   unsteady: 'dark-green',
+  crowding: 'super-light-green',
   override: 'purple',
   'fixed-mode': 'light-purple',
   'only-backend': 'text',

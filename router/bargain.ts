@@ -6,6 +6,7 @@ import { type Candidate, unfit } from './candidate.ts';
 import type { Cost } from './cost.ts';
 import type { BackendName, DecisionReason } from './decision.ts';
 import type { Kind } from './outcome.ts';
+import { avoidance, settle } from './settle.ts';
 import { byTask, byTurn, crossesToEdit, type Wish, type WishInput } from './wish.ts';
 
 type BargainInput = WishInput & {
@@ -41,6 +42,8 @@ function bound(input: BargainInput, costs: readonly Cost[]): Wish | undefined {
   const stay = costs.find(({ backend }) => backend === input.sticky?.backend);
   if (wish === undefined || stay === undefined || input.sticky === undefined) return wish;
   if (crossesToEdit(input)) {
+    const settled = settle(wish, input);
+    if (settled !== wish) return settled;
     const cross = costs.find(({ backend }) => backend === input.routes.edit);
     if (cross === undefined || isWorth(stay, cross, BOUND_MARGIN_S)) return wish;
     const detail = `The turn has begun to edit, but ${comparison(stay, cross)}: it stays on ${stay.backend}.`;
@@ -63,12 +66,12 @@ function free(input: BargainInput, { costs, fit }: Priced): Wish | undefined {
   const task = byTask(input);
   const own = costs.find(({ backend }) => backend === task.backend);
   if (own === undefined) return task;
-  const unsteady = fit.find(({ name }) => name === own.backend)?.unsteady;
-  const steady = costs.filter(({ backend }) => fit.every((one) => one.name !== backend || !one.unsteady));
-  const best = cheapest(steady.length > 0 ? steady : costs);
-  if (unsteady !== undefined && best.backend !== own.backend && input.last?.backend !== own.backend) {
-    const detail = `${own.backend} is passed over: ${unsteady}.`;
-    return wishOf(best, 'unsteady', { detail, next: own.backend });
+  const avoided = new Map(fit.map((one) => [one.name, avoidance(one)] as const));
+  const open = costs.filter(({ backend }) => avoided.get(backend) === undefined);
+  const best = cheapest(open.length > 0 ? open : costs);
+  const why = avoided.get(own.backend);
+  if (why !== undefined && best.backend !== own.backend && input.last?.backend !== own.backend) {
+    return wishOf(best, why.reason, { detail: why.detail, next: own.backend });
   }
   if (best.backend === own.backend || !isWorth(own, best, FREE_MARGIN_S)) {
     const other = costs.filter((cost) => cost !== own);

@@ -19,8 +19,10 @@ export type Candidate = {
   readonly startCommand?: string;
   /** Why it should take no edits now, in one clause. Absent while it may. */
   readonly editsFailing?: string;
-  /** Why no conversation should move to it now, in one clause. Absent while it may. */
+  /** Why no conversation should move to it now, in one clause: it comes and goes. Absent while it may. */
   readonly unsteady?: string;
+  /** Why this request had better go elsewhere, in one clause: it would push a conversation out of the cache. */
+  readonly crowding?: string;
   /** False where its server has no model in memory: the next request waits for it. */
   readonly isLoaded?: boolean;
 };

@@ -18,9 +18,6 @@ export type Belief = {
   readonly strongest: SignalGroup;
 };
 
-/** Positive log-odds speak for an edit. */
-export type Signal = { readonly group: SignalGroup; readonly name: string; readonly logOdds: number };
-
 /**
  * What speaks of a turn and the weights it is judged by: those of the prompt when it has just come, those of the
  * tools once some have run.
@@ -44,19 +41,6 @@ export function callBelief(model: ClassifierModel, evidence: TurnEvidence): numb
   return sigmoid(logOdds(model.call, progressFeatures(evidence, spoken)));
 }
 
-/** What weighed most in a belief, strongest first. */
-export function strongestSignals({ linear, features }: Reading, count: number): readonly Signal[] {
-  return features
-    .map((feature) => ({
-      group: feature.group,
-      name: feature.name,
-      logOdds: weightOf(linear, feature) * feature.value,
-    }))
-    .filter((signal) => signal.logOdds !== 0)
-    .sort((a, b) => Math.abs(b.logOdds) - Math.abs(a.logOdds))
-    .slice(0, count);
-}
-
 /** Before the sigmoid. */
 export function logOdds(linear: LinearModel, features: readonly Feature[]): number {
   let sum = linear.bias;
@@ -73,7 +57,8 @@ export function bucketFor(name: string, buckets: number): number {
   return hash(name) & (buckets - 1);
 }
 
-function weightOf(linear: LinearModel, { name }: Feature): number {
+/** Log-odds of a feature whose value is 1. */
+export function weightOf(linear: LinearModel, { name }: Feature): number {
   return (linear.weights[bucketFor(name, linear.weights.length)] ?? 0) * linear.step;
 }
 

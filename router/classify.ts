@@ -1,11 +1,13 @@
 // The task of a request: what is certain first (an override, an agent's type, plan mode, an edit that already
 // happened), then what the trained classifier believes, or the fixed rules where its weights were refused.
 
-import { belief, type Reading, readingOf, type Signal, strongestSignals } from './classifier-model.ts';
+import { belief, type Reading, readingOf } from './classifier-model.ts';
 import { CLASSIFIER_WEIGHTS } from './classifier-weights.ts';
 import type { Classification, ClassifyReason, Task } from './decision.ts';
 import type { SignalGroup } from './features.ts';
+import type { Signal } from './outcome.ts';
 import { taskByRules } from './rules.ts';
+import { strongestSignals } from './signals.ts';
 import { isEditTool, type TurnEvidence } from './turn.ts';
 import { type LoadedClassifier, loadWeights } from './weights.ts';
 
@@ -28,7 +30,7 @@ export function classify(
   return certainTask(evidence, override) ?? likelyTask(evidence, classifier);
 }
 
-export type Explanation = {
+type Explanation = {
   readonly classification: Classification;
   /** Strongest first; found when they are asked for. Empty where no trained weight had a say. */
   readonly signals: () => readonly Signal[];
@@ -44,10 +46,8 @@ export function explainClassification(
   if (sure !== undefined) return { classification: sure, signals: () => [] };
   if (!('model' in classifier)) return { classification: taskByRules(evidence), signals: () => [] };
   const reading = readingOf(classifier.model, evidence);
-  return { classification: believed(reading), signals: () => strongestSignals(reading, EXPLAINED_SIGNALS) };
+  return { classification: believed(reading), signals: () => strongestSignals(reading) };
 }
-
-const EXPLAINED_SIGNALS = 8;
 
 function likelyTask(evidence: TurnEvidence, classifier: LoadedClassifier): Classification {
   if (!('model' in classifier)) return taskByRules(evidence);

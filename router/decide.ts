@@ -8,6 +8,7 @@ import type { Cost } from './cost.ts';
 import type { Decision, DecisionReason, PassedOver, Refusal, Target } from './decision.ts';
 import type { Kind } from './outcome.ts';
 import { refuse } from './refuse.ts';
+import { settle } from './settle.ts';
 import { byName, isSeenToEdit, type Wish, type WishInput, wishFor } from './wish.ts';
 
 export type DecideInput = WishInput & {
@@ -40,7 +41,8 @@ export function decide(input: DecideInput): Decision | Refusal {
 type Ruled = DecideInput & { readonly rule: 'bill' | 'task' };
 
 function decideBy(input: Ruled): Decision | Refusal {
-  const wish = byName(input) ?? (input.rule === 'bill' ? byBill(input) : undefined) ?? wishFor(input);
+  const priced = input.rule === 'bill' ? byBill(input) : undefined;
+  const wish = byName(input) ?? priced ?? settle(wishFor(input), input);
   const barred = input.candidates.flatMap((candidate) => barOf(candidate, wish, input) ?? []);
   const able = input.candidates.filter(({ name }) => !barred.some((bar) => bar.backend === name));
   const ordered = inOrder(able, wish, input);

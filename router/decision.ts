@@ -43,6 +43,7 @@ export const DECISION_REASONS = [
   'stay-warm',
   'cheaper',
   'unsteady',
+  'crowding',
   'sticky-turn',
   'crossed-to-edit',
   'tool-loop',

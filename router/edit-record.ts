@@ -1,6 +1,8 @@
 // How the edits of one backend fare. Where too many fail it gets none for a while; then one turn tries again,
 // and its first edit decides whether the backend is trusted once more.
 
+import { fieldsOf, isFiniteNumber } from './saved.ts';
+
 const REMEMBERED_CALLS = 20;
 const MIN_CALLS = 5;
 const TOLERATED_SHARE = 0.2;
@@ -10,24 +12,39 @@ const PRIOR_CALLS = 3;
 const REMEMBER = 0.99;
 
 export type EditRecord = {
-  count(result: 'ok' | 'failed', nowMs: number): void;
+  count(result: EditResult, nowMs: number): void;
   /** A turn of edits was given to the backend. If its pause is over, that turn is the probe. */
   giveEdits(turn: string, nowMs: number): void;
   /** Why the turn should not bring its edits here, in one clause; undefined where it may. */
   failing(turn: string, nowMs: number): string | undefined;
   /** Expected share of edits that fail, where `prior` was expected before any was seen. */
   failureShare(prior: number): number;
+  toJSON(): SavedEditRecord;
 };
+
+/** The turn that tries again is not in it: it has ended with the process. */
+export type SavedEditRecord = {
+  readonly calls: readonly EditResult[];
+  readonly counted: Counted;
+  readonly pausedUntilMs?: number;
+};
+
+type EditResult = 'ok' | 'failed';
+/** Each edit leaves a part of what was counted before it. */
+type Counted = { readonly all: number; readonly failed: number };
 
 type Pause = {
   readonly untilMs: number;
   readonly probe?: { readonly turn: string; readonly sinceMs: number };
 };
 
-export function createEditRecord(): EditRecord {
-  let calls: readonly ('ok' | 'failed')[] = [];
-  let pause: Pause | undefined;
-  let counted = { all: 0, failed: 0 };
+/** `saved` is a former `toJSON()`; what does not fit is forgotten. */
+export function createEditRecord(saved?: unknown): EditRecord {
+  const known = readSaved(saved);
+  let calls = known.calls;
+  let pause: Pause | undefined =
+    known.pausedUntilMs === undefined ? undefined : { untilMs: known.pausedUntilMs };
+  let counted = known.counted;
 
   return {
     count(result, nowMs) {
@@ -58,7 +75,26 @@ export function createEditRecord(): EditRecord {
       return probeRuns(pause, nowMs) ? `${figures}, one turn is trying it again` : undefined;
     },
     failureShare: (prior) => (counted.failed + prior * PRIOR_CALLS) / (counted.all + PRIOR_CALLS),
+    toJSON: () => ({ calls, counted, ...(pause && { pausedUntilMs: pause.untilMs }) }),
   };
+}
+
+const NOTHING: SavedEditRecord = { calls: [], counted: { all: 0, failed: 0 } };
+
+function readSaved(saved: unknown): SavedEditRecord {
+  const { calls, counted, pausedUntilMs } = fieldsOf(saved);
+  const { all, failed } = fieldsOf(counted);
+  if (!Array.isArray(calls) || !calls.every(isResult)) return NOTHING;
+  if (!isFiniteNumber(all) || !isFiniteNumber(failed) || failed < 0 || all < failed) return NOTHING;
+  return {
+    calls: calls.slice(-REMEMBERED_CALLS),
+    counted: { all, failed },
+    ...(isFiniteNumber(pausedUntilMs) && { pausedUntilMs }),
+  };
+}
+
+function isResult(value: unknown): value is EditResult {
+  return value === 'ok' || value === 'failed';
 }
 
 function isTooBad(calls: readonly string[]): boolean {

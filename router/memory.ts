@@ -63,7 +63,10 @@ export type Memory = Knowledge &
     editsFailing(backend: BackendName, turn: TurnName, nowMs: number): string | undefined;
     /** Why no conversation should move to the backend now, in one clause; undefined where it may. */
     unsteady(backend: BackendName, nowMs: number): string | undefined;
-    /** What outlives the process: speeds and habits. What a server holds does not, for nobody watches it meanwhile. */
+    /**
+     * What outlives the process: speeds, habits, how edits fared, how pauses are used. What a server holds does not,
+     * for nobody watches it meanwhile.
+     */
     toJSON(): unknown;
   };
 
@@ -77,12 +80,15 @@ const LIMITS: MemoryLimits = { sessions: 1000, turns: 5000, toolUses: 10_000 };
 
 /** `saved` is a former `toJSON()`; what does not fit is forgotten without a word. */
 export function createMemory(limits: MemoryLimits = LIMITS, saved?: unknown): Memory {
-  const sessions = createSessions(limits);
-  const servers = createServers(fieldsOf(saved)['servers']);
-  const habits = createHabits(fieldsOf(saved)['habits']);
+  const known = fieldsOf(saved);
+  const sessions = createSessions(limits, known['caughtUp']);
+  const servers = createServers(known['servers']);
+  const habits = createHabits(known['habits']);
   const toolUses = new Map<string, BackendName>();
   // One entry a configured backend: bounded by the configuration.
-  const records = new Map<BackendName, EditRecord>();
+  const records = new Map<BackendName, EditRecord>(
+    Object.entries(fieldsOf(known['edits'])).map(([name, record]) => [name, createEditRecord(record)]),
+  );
   const recordOf = (backend: BackendName): EditRecord => {
     const record = records.get(backend) ?? createEditRecord();
     records.set(backend, record);
@@ -110,7 +116,10 @@ export function createMemory(limits: MemoryLimits = LIMITS, saved?: unknown): Me
     },
     began: (backend, flight, nowMs) => servers.of(backend).began(flight, nowMs),
     landed: (backend, id) => servers.of(backend).landed(id),
-    met: (backend, server, nowMs) => servers.of(backend).met(server, nowMs),
+    met(backend, server, nowMs) {
+      // How the edits of one model fared says nothing of another's.
+      if (servers.of(backend).met(server, nowMs)) records.delete(backend);
+    },
     observe(observation, nowMs) {
       const { backend, edits = [], purpose, turn } = observation;
       for (const result of edits) recordOf(backend).count(result, nowMs);
@@ -128,7 +137,10 @@ export function createMemory(limits: MemoryLimits = LIMITS, saved?: unknown): Me
     serverOf: servers.of,
     editsFailing: (backend, turn, nowMs) => records.get(backend)?.failing(turnKey(turn), nowMs),
     unsteady: (backend, nowMs) => servers.of(backend).unsteady(nowMs),
-    toJSON: () => ({ servers: servers.toJSON(), habits: habits.toJSON() }),
+    toJSON: () => ({
+      ...{ servers: servers.toJSON(), habits: habits.toJSON() },
+      ...{ edits: Object.fromEntries(records), caughtUp: sessions.sharesToJSON() },
+    }),
   };
 }
 

@@ -3,6 +3,7 @@
 
 import type { Fault, Phase } from '../wire/error.ts';
 import type { BreakCause, BreakSegment } from './breaks.ts';
+import type { Cost } from './cost.ts';
 import type { BackendName, Classification, Decision, RefusalReason } from './decision.ts';
 import type { Saved } from './savings.ts';
 
@@ -120,3 +121,16 @@ export type Outcome = {
   /** One sentence for a person, where the ending is not `completed`. */
   readonly message?: string;
 };
+
+/**
+ * The forecast that a wait may be held against: of the backend that answered, and only where it answered at once. What
+ * a failed one took before it was in nobody's forecast.
+ */
+export function forecastOf({
+  decision,
+  attempts,
+  answeredBy,
+}: Pick<Outcome, 'decision' | 'attempts' | 'answeredBy'>): Cost | undefined {
+  const predicted = decision?.predicted;
+  return attempts.length === 0 && predicted?.backend === answeredBy ? predicted : undefined;
+}

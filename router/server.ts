@@ -5,6 +5,7 @@ import { SHORTEST_DECODE_MS } from './decode.ts';
 import { type Chain, type Observation, tokensOf } from './observation.ts';
 import { fieldsOf } from './saved.ts';
 import { createSpeed, type SavedSpeed, type Speed } from './speed.ts';
+import { createSteadiness } from './steadiness.ts';
 import {
   createWarmth,
   type Flavour,
@@ -42,7 +43,8 @@ export type ServerBelief = {
   queueSeconds(nowMs: number): number;
   began(flight: Flight, nowMs: number): void;
   landed(id: string): void;
-  met(server: Server, nowMs: number): void;
+  /** True where another model has taken the place of the one that was known. */
+  met(server: Server, nowMs: number): boolean;
   observe(observation: Observation, nowMs: number): Inference;
   /** Why no conversation should move there now, in one clause. */
   unsteady(nowMs: number): string | undefined;
@@ -67,10 +69,6 @@ const LOG_SPREAD = 0.25;
 const SURPRISINGLY_FAST = 0.35;
 
 const MAX_FLIGHTS = 256;
-const DOWNS_COUNT_FOR_MS = 60 * 60_000;
-const STEADY_AFTER_MS = 2 * 60_000;
-const LONGEST_TRIAL_MS = 20 * 60_000;
-const MAX_DOWNS = 16;
 const GONE: ReadonlySet<Fault> = new Set(['connect', 'dead']);
 
 export function createServerBelief(saved?: unknown): ServerBelief {
@@ -84,9 +82,7 @@ class Belief implements ServerBelief {
   #model: string | undefined;
   #epochs = 0;
   readonly #flights = new Map<string, Flight & { readonly sinceMs: number }>();
-  #isUp = false;
-  #downs: readonly number[] = [];
-  #lastDownMs = Number.NEGATIVE_INFINITY;
+  readonly #steadiness = createSteadiness();
 
   constructor(saved: unknown) {
     const { flavour, model, speed, tallies } = fieldsOf(saved);
@@ -143,11 +139,12 @@ class Belief implements ServerBelief {
     this.#flights.delete(id);
   }
 
-  met({ flavour, model, state }: Server, nowMs: number): void {
+  met({ flavour, model, state }: Server, nowMs: number): boolean {
     if (flavour !== undefined && flavour !== this.#flavour) this.#becomes(flavour);
-    if (model !== undefined && model !== this.#model) this.#changesModel(model);
-    if (state === 'up') this.#isUp = true;
+    const isOther = model !== undefined && model !== this.#model && this.#changesModel(model);
+    if (state === 'up') this.#steadiness.comesUp(nowMs);
     if (state === 'down') this.#goesDown(nowMs);
+    return isOther;
   }
 
   observe(observation: Observation, nowMs: number): Inference {
@@ -156,7 +153,7 @@ class Belief implements ServerBelief {
       this.#goesDown(nowMs);
       return undefined;
     }
-    if (ending === 'completed') this.#isUp = true;
+    if (ending === 'completed') this.#steadiness.comesUp(nowMs);
     const promptTokens = observation.promptTokens ?? tokensOf(observation.chain);
     const inferred = this.#infer(observation, promptTokens, nowMs);
     this.#learnSpeed(observation, { promptTokens, inferred, nowMs });
@@ -166,12 +163,7 @@ class Belief implements ServerBelief {
   }
 
   unsteady(nowMs: number): string | undefined {
-    const downs = this.#downs.filter((at) => nowMs - at < DOWNS_COUNT_FOR_MS).length;
-    if (downs === 0) return undefined;
-    const trialMs = Math.min(LONGEST_TRIAL_MS, STEADY_AFTER_MS * 2 ** (downs - 1));
-    const leftMs = this.#lastDownMs + trialMs - nowMs;
-    if (leftMs <= 0) return undefined;
-    return `it was lost ${downs} time${downs === 1 ? '' : 's'} in the last hour and has to stay up for ${Math.ceil(leftMs / 1000)} s more`;
+    return this.#steadiness.unsteady(nowMs);
   }
 
   toJSON(): SavedServer {
@@ -189,23 +181,21 @@ class Belief implements ServerBelief {
     this.#warmth = createWarmth(flavour, this.#warmth.toJSON());
   }
 
-  #changesModel(model: string): void {
+  /** False where none was known before. */
+  #changesModel(model: string): boolean {
     const isFirst = this.#model === undefined;
     this.#model = model;
-    if (isFirst) return;
+    if (isFirst) return false;
     this.#warmth.forget();
     this.speed = createSpeed();
+    return true;
   }
 
   /** Nothing listens there: what it had in memory is gone with it. */
   #goesDown(nowMs: number): void {
-    this.#lastDownMs = nowMs;
-    if (this.#isUp) {
-      this.#downs = [...this.#downs, nowMs].slice(-MAX_DOWNS);
-      this.#warmth.forget();
-      this.#flights.clear();
-    }
-    this.#isUp = false;
+    if (!this.#steadiness.goesDown(nowMs)) return;
+    this.#warmth.forget();
+    this.#flights.clear();
   }
 
   /** Warm or cold by the wait alone, and only where it is nearly certain. */

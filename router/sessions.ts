@@ -3,6 +3,7 @@
 import { keep } from '../wire/bounded.ts';
 import type { BackendName } from './decision.ts';
 import type { TurnName } from './observation.ts';
+import { fieldsOf, isFiniteNumber } from './saved.ts';
 import type { TurnEvidence } from './turn.ts';
 import type { Sticky } from './wish.ts';
 
@@ -26,6 +27,8 @@ export type Sessions = {
   noteCatchUp(turn: TurnName, read: CaughtUp): void;
   /** Share of what the backend had missed that it has caught up with when the next turn begins, 0 to 1. */
   catchUpShare(backend: BackendName): number;
+  /** What outlives the process: the shares of `catchUpShare`. */
+  sharesToJSON(): Readonly<Record<BackendName, number>>;
 };
 
 /** Tokens of the prompt. */
@@ -49,11 +52,15 @@ type Session = {
 const CATCH_UP_GAIN = 0.1;
 const NOTHING: ReadonlyMap<BackendName, number> = new Map();
 
-export function createSessions(limits: { readonly sessions: number; readonly turns: number }): Sessions {
+/** `savedShares` is a former `sharesToJSON()`; what does not fit is forgotten. */
+export function createSessions(
+  limits: { readonly sessions: number; readonly turns: number },
+  savedShares?: unknown,
+): Sessions {
   const turns = new Map<string, Sticky>();
   const sessions = new Map<string, Session>();
   // One entry a backend that has ever caught up: bounded by the configuration.
-  const shares = new Map<BackendName, number>();
+  const shares = new Map<BackendName, number>(Object.entries(fieldsOf(savedShares)).filter(isShare));
 
   /** The person has come back: who caught up, and who could have. */
   function learnShares({ sticky, caughtUp }: Session): void {
@@ -107,7 +114,13 @@ export function createSessions(limits: { readonly sessions: number; readonly tur
       });
     },
     catchUpShare: (backend) => shares.get(backend) ?? 0,
+    sharesToJSON: () => Object.fromEntries(shares),
   };
+}
+
+function isShare(entry: [BackendName, unknown]): entry is [BackendName, number] {
+  const [, share] = entry;
+  return isFiniteNumber(share) && share >= 0 && share <= 1;
 }
 
 // A subagent runs beside its session's main conversation and has a prompt of its own.

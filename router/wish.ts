@@ -35,7 +35,7 @@ export function wishFor(input: WishInput): Wish {
 }
 
 /** What a person has asked for, if anything: nothing is bargained about it. */
-export function byName(input: WishInput): Wish | undefined {
+export function byName(input: Pick<WishInput, 'override' | 'mode' | 'routes'>): Wish | undefined {
   return byOverride(input) ?? byFixedMode(input);
 }
 
@@ -47,7 +47,7 @@ export function crossesToEdit({ sticky, classification, routes }: WishInput): bo
 
 // A backend that is named is meant: another model's answer in its place would be taken for its own. A route
 // names a task, which any backend can serve in need.
-function byOverride({ override, routes }: WishInput): Wish | undefined {
+function byOverride({ override, routes }: Pick<WishInput, 'override' | 'routes'>): Wish | undefined {
   if (override === undefined) return undefined;
   if ('backend' in override) {
     const { backend } = override;
@@ -60,7 +60,7 @@ function byOverride({ override, routes }: WishInput): Wish | undefined {
 }
 
 // Fixed means fixed: who compares servers, or has memory for one model only, must not be answered by the other.
-function byFixedMode({ mode }: WishInput): Wish | undefined {
+function byFixedMode({ mode }: Pick<WishInput, 'mode'>): Wish | undefined {
   switch (mode) {
     case 'mlx-lm':
     case 'lmstudio':

@@ -17,11 +17,13 @@ import {
   openLog,
 } from '../daemon/state.ts';
 import { packageVersion } from '../daemon/version.ts';
-import { answers, ROLES, type Role, startStandIn, TITLES, whyNoStandIn } from './demo/backends.ts';
+import { backendOf, prepareServers, type Servers, TASKS } from './demo/backends.ts';
 import { createProject } from './demo/project.ts';
-import { runSession, type Shown } from './demo/session.ts';
+import { reasonOf, runSession, type Shown } from './demo/session.ts';
 
 const root = join(import.meta.dirname, '..');
+/** As a shell takes it. */
+const launcher = shellQuoted(join(root, 'bin', 'anyclaude'));
 const wantsDemo = !process.argv.includes('--no-demo');
 const ending = new AbortController();
 /** Ended in reverse order of their start. */
@@ -40,70 +42,20 @@ async function main(): Promise<number> {
   const running = await findDaemon(config.home);
   if (running) {
     say(`A daemon runs already at ${daemonUrl(running)} (pid ${running.pid}).`);
-    say('Stop it first: npm run -s anyclaude -- stop');
+    say(`Stop it first: ${launcher} stop`);
     return 1;
   }
-  const servers = await prepareServers(config);
+  if (config.mode === 'claude') sayWhyNoSession();
+  const servers = await prepareServers(config, {
+    say,
+    wantsStandIns: wantsDemo,
+    started: (engine) => started.push(engine),
+  });
   const daemon = await startDaemon(config, servers.env);
   if (servers.usable && wantsDemo) await demonstrate(daemon, servers, config);
   pointClaudeCode(daemon);
   await untilSignal();
   return 0;
-}
-
-// ---- Model servers ------------------------------------------------------------------------------------
-
-type Servers = {
-  readonly env: Readonly<Record<string, string>>;
-  readonly standIns: readonly Role[];
-  /** False where no model server is there at all. */
-  readonly usable: boolean;
-};
-
-async function prepareServers(config: Config): Promise<Servers> {
-  const found = await Promise.all(ROLES.map((role) => answers(config, role)));
-  const missing = ROLES.filter((_, i) => !found[i]);
-  for (const [i, role] of ROLES.entries()) {
-    const url = config.backends[role]?.url ?? 'not configured';
-    say(`${found[i] ? '✓' : '–'} ${TITLES[role]} ${found[i] ? 'answers' : 'does not answer'} at ${url}`);
-  }
-  const none: Servers = { env: {}, standIns: [], usable: missing.length < ROLES.length };
-  if (missing.length === 0 || !wantsDemo) return none;
-
-  const why = await whyNoStandIn();
-  if (why !== undefined) {
-    say(`\nNo stand-in can be started: ${why}`);
-    say(withoutStandIn(missing));
-    return none;
-  }
-  say(`\nStarting a small stand-in for ${missing.map((role) => TITLES[role]).join(' and ')}.`);
-  say('  Real: the server (mlx_lm.server), its prompt cache, streaming, timing, the files on disk.');
-  say('  Scripted: the text the model says, and its speed (2,000 prompt tokens a second).');
-  try {
-    return { env: await startStandIns(missing), standIns: missing, usable: true };
-  } catch (error) {
-    // Without a network the stand-in cannot be installed; a daemon without it is still of use.
-    say(`\nNo stand-in could be started: ${error instanceof Error ? error.message : String(error)}`);
-    say(withoutStandIn(missing));
-    return none;
-  }
-}
-
-function withoutStandIn(missing: readonly Role[]): string {
-  if (missing.length < ROLES.length)
-    return 'The daemon goes on without it: the other server takes every request.';
-  return 'So there is no sample session, and requests are refused until one of the two servers runs.';
-}
-
-async function startStandIns(missing: readonly Role[]): Promise<Record<string, string>> {
-  const env: Record<string, string> = {};
-  for (const role of missing) {
-    const engine = await startStandIn((line) => say(`  ${line}`));
-    started.push(engine);
-    env[role === 'mlx-lm' ? 'MLX_LM_URL' : 'LMSTUDIO_URL'] = engine.url;
-    say(`  ${TITLES[role]}: stand-in at ${engine.url} (pid ${engine.pid})`);
-  }
-  return env;
 }
 
 // ---- The daemon ---------------------------------------------------------------------------------------
@@ -150,19 +102,26 @@ async function endChild(child: ChildProcess): Promise<void> {
 async function demonstrate(daemon: DaemonState, { standIns }: Servers, config: Config): Promise<void> {
   const project = createProject();
   started.push({ stop: async () => project.remove() });
+  const scripted = TASKS.filter((task) => standIns.includes(backendOf(config, task) ?? ''));
   say(`\nA short coding session on ${project.cartFile}`);
-  if (standIns.length < ROLES.length)
+  if (scripted.length < TASKS.length)
     say('Your own server answers, so the first answer may take as long as its cold prefill.');
   const before = readFileSync(project.cartFile, 'utf8');
-  await runSession({
-    url: daemonUrl(daemon),
-    project,
-    scripted: standIns,
-    announce: (prompt) => say(`\n> ${prompt}`),
-    show,
-    signal: ending.signal,
-  });
-  showEdit(before, readFileSync(project.cartFile, 'utf8'));
+  try {
+    await runSession({
+      url: daemonUrl(daemon),
+      token: config.token,
+      project,
+      scripted,
+      announce: (prompt) => say(`\n> ${prompt}`),
+      show,
+      signal: ending.signal,
+    });
+    showEdit(before, readFileSync(project.cartFile, 'utf8'));
+  } catch (error) {
+    if (ending.signal.aborted) throw error;
+    say(`\nThe session ended early, and the daemon goes on: ${reasonOf(error)}`);
+  }
   say('\nanyclaude stats');
   // The last outcome is written within 100 ms of its end.
   await new Promise((resolve) => setTimeout(resolve, 300));
@@ -202,11 +161,16 @@ function statsIo(config: Config) {
 
 // ---- Around it ----------------------------------------------------------------------------------------
 
+function sayWhyNoSession(): void {
+  say('In mode claude everything goes to the Claude API with the credentials of Claude Code itself.');
+  say('So no model server is looked for, and no sample session is sent: it has no credentials.');
+}
+
 function pointClaudeCode(daemon: DaemonState): void {
   say(`\nThe daemon stays up at ${daemonUrl(daemon)}; Ctrl-C ends it and all that was started here.`);
-  say(
-    'Point Claude Code at it:  npm run -s anyclaude -- run      (or: eval "$(npm run -s anyclaude -- env)"; claude)',
-  );
+  say('Point Claude Code at it, in a project of yours:');
+  say(`  ${launcher} run`);
+  say(`  (or: eval "$(${launcher} env)"; claude)`);
 }
 
 function untilSignal(): Promise<void> {
@@ -244,4 +208,8 @@ function tellError(error: unknown): number {
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+function shellQuoted(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

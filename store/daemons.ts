@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Schema } from './schema.ts';
 
 export type DaemonIdentity = {
@@ -44,6 +44,24 @@ export async function endDaemon(db: Kysely<Schema>, daemonId: string, endedAtMs:
     .execute();
 }
 
+/**
+ * For a connection that may not write: what dead daemons left in flight reads as interrupted from here on, which is
+ * what the next daemon will make of it. Rejects with the database's error.
+ */
+export async function readAsInterrupted(db: Kysely<Schema>): Promise<void> {
+  const dead = await deadDaemons(db);
+  if (dead.length === 0) return;
+  const { rows } = await sql<{
+    readonly name: string;
+  }>`select name from pragma_table_info('requests')`.execute(db);
+  // A view has no parameters.
+  const ids = sql.join(dead.map((id) => sql.lit(id)));
+  const result = sql`case when result = 'running' and daemon_id in (${ids}) then 'interrupted' else result end as result`;
+  const columns = rows.map(({ name }) => (name === 'result' ? result : sql.ref(name)));
+  // SQLite looks for a name among the temporary ones first, and those are no part of the file.
+  await sql`create temp view requests as select ${sql.join(columns)} from main.requests`.execute(db);
+}
+
 async function interrupt(db: Kysely<Schema>, daemonIds: readonly string[]): Promise<void> {
   if (daemonIds.length === 0) return;
   await db
@@ -61,7 +79,7 @@ type Known = {
 };
 
 /** Nobody comes back to life, so what this says stays true however long the caller waits to use it. */
-async function deadDaemons(db: Kysely<Schema>, ownId: string): Promise<readonly string[]> {
+async function deadDaemons(db: Kysely<Schema>, ownId = ''): Promise<readonly string[]> {
   const candidates = await db
     .selectFrom('requests')
     .leftJoin('daemons', 'daemons.daemon_id', 'requests.daemon_id')

@@ -7,6 +7,8 @@ import Database from 'better-sqlite3';
 import { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { MIGRATIONS } from '../migrations/index.ts';
+import { readAsInterrupted } from './daemons.ts';
+import { inspectFile, isEmptyFile } from './inspect.ts';
 import { migrate, schemaState } from './migrate.ts';
 import type { Schema } from './schema.ts';
 import { requireSafeSqlite, StoreDialect } from './sqlite.ts';
@@ -57,6 +59,7 @@ const WRITE_BUSY_TIMEOUT_MS = 5;
  * bad page only when that page is read.
  */
 const FULLY_CHECKED_BYTES = 8 * 1024 * 1024;
+const START_LOOK = { busyTimeoutMs: OPEN_BUSY_TIMEOUT_MS, fullyCheckedBytes: FULLY_CHECKED_BYTES };
 const WAL_SIZE_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /** Never throws for what a disk, another process or an older or newer program may have done to the file. */
@@ -69,10 +72,16 @@ export async function openDatabase(options: OpenOptions): Promise<OpenResult> {
 }
 
 async function openForWriting(options: OpenOptions): Promise<OpenResult> {
-  const { path, migrations = MIGRATIONS } = options;
+  const { path, nowMs, isDamaged = false, migrations = MIGRATIONS } = options;
   createPrivateFile(path);
-  const { sqlite, movedAside } = connectSound(options);
+  const found = isDamaged ? 'damaged' : inspectFile(path, { ...START_LOOK, migrations }).found;
+  if (found === 'newer') return newer(path);
+  const movedAside = found === 'damaged' ? moveAside(path, nowMs) : undefined;
+  if (movedAside !== undefined) createPrivateFile(path);
+  const sqlite = new Database(path, { timeout: OPEN_BUSY_TIMEOUT_MS });
   try {
+    requireSafeSqlite(sqlite);
+    // Another program may have written it since that look.
     if (schemaState(sqlite, migrations) === 'newer') return closing(sqlite, newer(path));
     configure(sqlite);
     const database = store(path, sqlite);
@@ -86,16 +95,19 @@ async function openForWriting(options: OpenOptions): Promise<OpenResult> {
 
 async function openForReading({ path, migrations = MIGRATIONS }: OpenOptions): Promise<OpenResult> {
   if (!existsSync(path)) {
-    const message = `Nothing has been recorded yet: there is no database at ${path}. Start the daemon with \`anyclaude start\`.`;
-    return { state: 'unusable', why: 'missing', message };
+    return missing(`there is no database at ${path}`);
   }
+  // A start that was cut off leaves one.
+  if (isEmptyFile(path)) return missing(`the database at ${path} is empty`);
   const sqlite = new Database(path, { readonly: true, fileMustExist: true, timeout: 1000 });
   try {
     requireSafeSqlite(sqlite);
     const state = schemaState(sqlite, migrations);
     if (state === 'newer') return closing(sqlite, newer(path));
     if (state === 'older') return closing(sqlite, older(path));
-    return { state: 'open', database: store(path, sqlite) };
+    const database = store(path, sqlite);
+    await readAsInterrupted(database.db);
+    return { state: 'open', database };
   } catch (error) {
     return closing(sqlite, unusable(path, error));
   }
@@ -106,32 +118,6 @@ function createPrivateFile(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   closeSync(openSync(path, 'a', 0o600));
   chmodSync(path, 0o600);
-}
-
-type Connected = { readonly sqlite: Database.Database; readonly movedAside?: string };
-
-function connectSound({ path, nowMs, isDamaged }: OpenOptions): Connected {
-  const sqlite = new Database(path, { timeout: OPEN_BUSY_TIMEOUT_MS });
-  if (isDamaged !== true && isSound(sqlite)) return { sqlite };
-  // Moved before it is closed, for closing deletes the WAL, which may hold what the database has lost.
-  const movedAside = moveAside(path, nowMs);
-  sqlite.close();
-  createPrivateFile(path);
-  return { sqlite: new Database(path, { timeout: OPEN_BUSY_TIMEOUT_MS }), movedAside };
-}
-
-function isSound(sqlite: Database.Database): boolean {
-  try {
-    requireSafeSqlite(sqlite);
-    // Opening reads nothing: the first look at the schema is what finds a file that is no database.
-    sqlite.prepare('select count(*) from sqlite_schema').get();
-    if (statSync(sqlite.name).size > FULLY_CHECKED_BYTES) return true;
-    return sqlite.pragma('quick_check(1)', { simple: true }) === 'ok';
-  } catch (error) {
-    if (isDamage(error)) return false;
-    sqlite.close();
-    throw error;
-  }
 }
 
 /** The three files go together: a WAL left behind would be replayed into the fresh database. */
@@ -173,6 +159,11 @@ function store(path: string, sqlite: Database.Database): StoreDatabase {
 function closing(sqlite: Database.Database, result: Unusable): Unusable {
   sqlite.close();
   return result;
+}
+
+function missing(what: string): Unusable {
+  const message = `Nothing has been recorded yet: ${what}. Start the daemon with \`anyclaude start\`.`;
+  return { state: 'unusable', why: 'missing', message };
 }
 
 function newer(path: string): Unusable {

@@ -31,6 +31,7 @@ export type Explained = {
     readonly answeredBy: string | null;
     readonly model: string | null;
     readonly message: string | null;
+    /** `predicted` is null where a backend failed before the one that answered: no forecast was made of that. */
     readonly ttftMs: { readonly predicted: number | null; readonly actual: number | null };
     readonly durationMs: number | null;
     readonly promptTokens: number | null;
@@ -85,7 +86,7 @@ export function readExplained(row: StoredRequest): Explained {
       answeredBy: row.backend,
       model: row.model,
       message: row.message,
-      ttftMs: { predicted: row.predicted_ttft_ms, actual: row.first_token_ms ?? row.ttft_ms },
+      ttftMs: { predicted: forecastMs(row), actual: row.first_token_ms ?? row.ttft_ms },
       durationMs: row.duration_ms,
       promptTokens: row.prompt_tokens,
       cachedTokens: row.cached_tokens,
@@ -99,6 +100,11 @@ export function readExplained(row: StoredRequest): Explained {
       attempts: row.failedAttempts.map(({ backend, fault, message }) => ({ backend, fault, message })),
     },
   };
+}
+
+/** As `forecastOf` of an outcome: after a failed attempt the wait is nobody's forecast. */
+function forecastMs(row: StoredRequest): number | null {
+  return row.failedAttempts.length === 0 ? row.predicted_ttft_ms : null;
 }
 
 function breakOf(row: StoredRequest): Explained['outcome']['cacheBreak'] {

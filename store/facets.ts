@@ -26,7 +26,11 @@ export const FACETS = {
   reason: { counts: SERVED, keys: ['decision_reason'] },
   // With the keys of the other facets, for sessions have to be counted by them.
   session: { counts: SERVED, keys: ['session_id', 'project', 'task', 'backend', 'model'] },
-  cause: { counts: sql<boolean>`(${SERVED} and break_cause is not null)`, keys: ['break_cause'] },
+  // With all keys, for breaks are few and everybody asks what broke.
+  cause: {
+    counts: sql<boolean>`(${SERVED} and break_cause is not null)`,
+    keys: ['break_cause', 'session_id', 'project', 'decision_reason', 'task', 'backend', 'model'],
+  },
   here: { counts: HERE, keys: ['session_id'] },
 } as const satisfies Readonly<
   Record<string, { readonly counts: RawBuilder<boolean>; readonly keys: readonly FacetKey[] }>

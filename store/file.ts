@@ -4,6 +4,7 @@
 import { chmodSync, closeSync, existsSync, openSync, rmSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { MIGRATIONS } from '../migrations/index.ts';
+import { inspectFile } from './inspect.ts';
 import { schemaState } from './migrate.ts';
 import { requireSafeSqlite } from './sqlite.ts';
 
@@ -66,19 +67,29 @@ export async function backUpFile(path: string, target: string): Promise<void> {
 /** 2^31 − 1: SQLite counts pages in 32 bits. */
 const EVERY_PAGE = 2_147_483_647;
 
-/** Gives room that is no longer used back to the disk. A file of a newer schema is not written. */
+/** Gives room that is no longer used back to the disk. A damaged file, and one of a newer schema, is not written. */
 export function vacuumFile(path: string): { readonly bytesBefore: number; readonly bytesAfter: number } {
+  requireUsable(path);
   const sqlite = open(path, { readonly: false });
   try {
-    if (schemaState(sqlite, MIGRATIONS) === 'newer') {
-      throw new Error('it was written by a newer anyclaude and is left as it is; update anyclaude');
-    }
     const bytesBefore = sizeOf(path);
     sqlite.exec('vacuum');
     sqlite.pragma('wal_checkpoint(truncate)');
     return { bytesBefore, bytesAfter: sizeOf(path) };
   } finally {
     sqlite.close();
+  }
+}
+
+function requireUsable(path: string): void {
+  const inspection = inspectFile(path, {
+    busyTimeoutMs: BUSY_TIMEOUT_MS,
+    fullyCheckedBytes: Number.POSITIVE_INFINITY,
+    migrations: MIGRATIONS,
+  });
+  if (inspection.found === 'damaged') throw inspection.error;
+  if (inspection.found === 'newer') {
+    throw new Error('it was written by a newer anyclaude and is left as it is; update anyclaude');
   }
 }
 

@@ -90,16 +90,34 @@ export async function askHours<Row>(
   const { sources, grouping, table, select, alsoBy = [] } = question;
   if (sources.rolled === undefined) return [];
   const from = sql`${sql.table(table)} where facet = ${grouping.facet} and ${hoursIn(sources)}`;
-  const isByGroup = grouping.keys.some((key) => key in GROUP_KEYS);
+  const ofGroup = { ...grouping, keys: grouping.keys.filter(isGroupKey) };
+  const ofTime = { ...grouping, keys: grouping.keys.filter((key) => !isGroupKey(key)) };
+  const timeColumns = keyColumns(ofTime, 'ofHour');
+  if (ofGroup.keys.length === 0) {
+    const rows = await ask<Row>(db, { keys: timeColumns, select, alsoBy, from });
+    return rows.map(({ values, row }) => ({ name: nameOf(values), values, row }));
+  }
   // Numbers are sorted much faster than the names they stand for.
-  const keys = isByGroup ? [sql`group_id as k0`] : keyColumns(grouping, 'ofHour');
-  const rows = await ask<Row>(db, { keys, select, alsoBy, from });
-  if (!isByGroup) return rows.map(({ values, row }) => ({ name: nameOf(values), values, row }));
-  const groups = await groupsOf(db, grouping);
-  return rows.flatMap(({ values: [id], row }) => {
-    const group = groups.get(Number(id));
-    return group === undefined ? [] : [{ ...group, row }];
+  const id = sql`group_id as ${sql.ref(`k${timeColumns.length}`)}`;
+  const rows = await ask<Row>(db, { keys: [...timeColumns, id], select, alsoBy, from });
+  const groups = await groupsOf(db, ofGroup);
+  return rows.flatMap(({ values, row }) => {
+    const group = groups.get(Number(values.at(-1)));
+    if (group === undefined) return [];
+    return [{ ...(timeColumns.length === 0 ? group : inOrder(grouping, group.values, values)), row }];
   });
+}
+
+function isGroupKey(key: KeyName): boolean {
+  return key in GROUP_KEYS;
+}
+
+/** Keys of the group and of the time, in the order of the grouping. */
+function inOrder({ keys }: Grouping, ofGroup: KeyValues, ofTime: KeyValues) {
+  const groupKeys = ofGroup.values();
+  const timeKeys = ofTime.values();
+  const values = keys.map((key) => (isGroupKey(key) ? groupKeys : timeKeys).next().value ?? null);
+  return { name: nameOf(values), values };
 }
 
 /** The key columns of a grouping as `k0`, `k1` … */

@@ -62,6 +62,7 @@ export type HistoryRow = {
   readonly outputTokens: number | null;
   readonly ttftMs: number | null;
   readonly firstTokenMs: number | null;
+  /** Null where a backend failed before the one that answered: the wait was in nobody's forecast. */
   readonly predictedTtftMs: number | null;
   readonly durationMs: number | null;
   readonly attempts: number | null;
@@ -194,5 +195,6 @@ function toRow(selected: Selected): HistoryRow {
     ...row
   } = selected;
   const broke = cause === null ? null : { cause, segment, detail, tokens, seconds, secondsBasis };
-  return { ...row, fault: fault ?? refusal, break: broke };
+  const predictedTtftMs = row.attempts === 0 ? row.predictedTtftMs : null;
+  return { ...row, predictedTtftMs, fault: fault ?? refusal, break: broke };
 }

@@ -3,10 +3,10 @@
 // cache, so it would only blur the figures of the backends.
 
 import { type Kysely, sql } from 'kysely';
-import { type ClaudeTokens, cachesOf } from './caches.ts';
+import { type ClaudeTokens, cachesOf, type KvTotals, NO_KV_TOTALS } from './caches.ts';
 import { type Counts, countsOf, type Figures, figuresOf, okPercentOf } from './figures.ts';
 import { GROUPINGS, type KeyName, type KeyValues, type StatsBy } from './grouping.ts';
-import { type KvFigures, NO_KV_FIGURES } from './kv-figures.ts';
+import { type Causes, causesBy, type KvFigures, kvOf, savedOf } from './kv-figures.ts';
 import type { PausesFigures } from './pauses.ts';
 import type { Schema } from './schema.ts';
 import { sessionsBy, sessionsIn } from './session-counts.ts';
@@ -41,7 +41,7 @@ export type StatsRow = {
   /** Its start, ISO 8601 in UTC. */
   readonly hour?: string | null;
 } & Counts &
-  Figures;
+  Figures & { readonly kvCache: KvFigures };
 
 export type StatsReport = {
   /** What is answered: wider than what was asked for where an hour's own rows are gone. */
@@ -53,9 +53,11 @@ export type StatsReport = {
   /** Completed without a backend. */
   readonly answeredHere: { readonly requests: number };
   readonly rows: readonly StatsRow[];
+  /** Nothing was ever recorded, in this range or another. */
+  readonly isUnused: boolean;
   readonly timeline: Timeline;
   /** What the prompt caches did, and what broke them. */
-  readonly kvCache: KvFigures;
+  readonly kvCache: KvTotals;
   /** What was read in pauses, for nobody's answer; null where nothing was, or its rows are gone. */
   readonly pauses: PausesFigures | null;
   /** A row a model; these requests are among the totals and rows, too. */
@@ -79,14 +81,17 @@ export async function statsReport(
     const sources = await sourcesOf(read, span, exactUpTo);
     const sums = await sumsBy(read, sources, GROUPINGS[by]);
     const spreads = await spreadsBy(read, sources, GROUPINGS[by]);
+    const causes = await causesBy(read, sources, GROUPINGS[by]);
+    const counted = await totalsOf(read, sources, { sums, spreads });
     return {
       range: { sinceMs: sources.span.sinceMs, untilMs: sources.span.endMs - 1 },
       by,
       percentiles: sources.rolled === undefined ? 'exact' : 'estimated',
-      ...(await totalsOf(read, sources, { sums, spreads })),
-      rows: await rowsBy(read, sources, { by, sums, spreads }),
+      ...counted,
+      isUnused: counted.totals.requests === 0 && !(await isAnythingRecorded(read)),
+      rows: await rowsBy(read, sources, { by, sums, spreads, causes }),
       timeline: await timelineOf(read, sources),
-      ...(await cachesOf(read, sources)),
+      ...(await cachesOf(read, sources, causes)),
     };
   });
 }
@@ -96,7 +101,25 @@ export function emptyReport(range: StatsRange, by: StatsBy): StatsReport {
   const totals = { ...countsOf(NOTHING, 0), running: 0, ...figuresOf(NOTHING, NO_SPREADS) };
   return {
     ...{ range, by, percentiles: 'exact', totals, answeredHere: { requests: 0 }, rows: [] },
-    ...{ timeline: NO_TIMELINE, kvCache: NO_KV_FIGURES, pauses: null, claudeApi: [] },
+    isUnused: true,
+    ...{ timeline: NO_TIMELINE, kvCache: NO_KV_TOTALS, pauses: null, claudeApi: [] },
+  };
+}
+
+async function isAnythingRecorded(db: Kysely<Schema>): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from (select 1 from requests limit 1) union all select 1 from (select 1 from rollup_hours limit 1)
+  `.execute(db);
+  return rows.length > 0;
+}
+
+/** A row of nothing with every key that a row can have, for a heading. */
+export function blankRow(by: StatsBy): StatsRow {
+  return {
+    ...keysOf(GROUPINGS[by].keys, []),
+    ...countsOf(NOTHING, null),
+    ...figuresOf(NOTHING, NO_SPREADS),
+    kvCache: { ...kvOf(NOTHING), saved: savedOf(NOTHING) },
   };
 }
 
@@ -127,7 +150,7 @@ type Served = {
 async function rowsBy(
   db: Kysely<Schema>,
   sources: Sources,
-  { by, sums, spreads }: Served & { readonly by: StatsBy },
+  { by, sums, spreads, causes }: Served & { readonly by: StatsBy; readonly causes: Causes },
 ): Promise<readonly StatsRow[]> {
   const grouping = GROUPINGS[by];
   const sessions = await sessionsBy(db, sources, grouping);
@@ -135,6 +158,7 @@ async function rowsBy(
     ...keysOf(grouping.keys, values),
     ...countsOf(row, sessions === undefined ? null : (sessions.get(name) ?? 0)),
     ...figuresOf(row, spreads.groups.get(name) ?? NO_SPREADS),
+    kvCache: kvOf(row, causes.groups.get(name)),
   }));
   const isInTime = by === 'day' || by === 'hour';
   return rows.toSorted((a, b) => (isInTime ? 0 : b.requests - a.requests) || byName(grouping.keys, a, b));

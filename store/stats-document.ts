@@ -5,7 +5,7 @@ import { type PriceTable, priceOf } from './prices.ts';
 import type { StatsReport } from './report.ts';
 
 /** Grows when a key goes or changes its meaning; new keys may come without it. */
-const SCHEMA = 2;
+const SCHEMA = 3;
 
 /** Ready for JSON: times are ISO 8601 in UTC, fractions have three decimals. Without `prices` none is known. */
 export function statsDocument(report: StatsReport, generatedAtMs: number, prices?: PriceTable) {

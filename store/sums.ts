@@ -24,8 +24,9 @@ const COUNTS = {
   cache_inferred: sql`count(*) filter (where cache_evidence = 'inferred')`,
   cache_unknown: sql`count(*) filter (where cache_evidence = 'none' and ${ANSWERED})`,
   cache_hits: sql`count(*) filter (where cache_result = 'hit')`,
-  saved_requests: sql`count(saved_seconds)`,
-  saved_predicted: sql`count(saved_seconds) filter (where saved_basis = 'predicted')`,
+  // A cold prompt is known to have been spared nothing: it is no request that the cache saved something of.
+  saved_requests: sql`count(saved_seconds) filter (where cache_result <> 'miss')`,
+  saved_predicted: sql`count(saved_seconds) filter (where cache_result <> 'miss' and saved_basis = 'predicted')`,
   breaks: sql`count(break_cause)`,
 };
 

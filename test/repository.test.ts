@@ -91,6 +91,9 @@ const SHOWN_BY: Readonly<Record<string, readonly [file: string, words: string]>>
   'npm run bench:metrics': ['test/bench/metrics.test.ts', "'../../bench/metrics.ts'"],
   'npm run bench:statusline': ['test/bench/statusline.test.ts', "'../../bench/statusline.ts'"],
   'npm run bench:store': ['test/bench/store.test.ts', "'../../bench/store.ts'"],
+  'FOLDER/bin/anyclaude': ['test/cli/clone.test.ts', "[launcher, 'run']"],
+  'FOLDER/bin/anyclaude statusline': ['test/cli/clone.test.ts', "launcher, ['statusline']"],
+  'npm run -s anyclaude --': ['test/cli/clone.test.ts', "'run', '-s', 'anyclaude', '--'"],
   'anyclaude start': ['test/cli/lifecycle.test.ts', "'start'"],
   'anyclaude start --foreground': ['test/cli/stop.test.ts', "'--foreground'"],
   'anyclaude stop': ['test/cli/lifecycle.test.ts', "'stop'"],
@@ -137,22 +140,23 @@ describe('the README', () => {
   }
 });
 
-/** npm commands in code, and the first column of the table of commands. */
+/** npm commands in code, those of a clone, and the first column of the table of commands. */
 function commandsOf(readme: string): readonly string[] {
   const npm = Array.from(
     readme.matchAll(/(?:^|`)(npm (?:start|test)(?: -- --[\w-]+)?(?=[`\n])|npm run [\w:]+)/gm),
     ([, all]) => all,
   );
-  const inCode = Array.from(
-    readme.matchAll(/npm run -s anyclaude -- (\w+)/g),
-    ([, name]) => `anyclaude ${name}`,
+  const inCode = Array.from(readme.matchAll(/^anyclaude \w+/gm), ([all]) => all);
+  const ofClone = Array.from(
+    readme.matchAll(/FOLDER\/bin\/anyclaude(?: \w+)?(?=[`\s])|npm run -s anyclaude --/g),
+    ([all]) => all,
   );
   const table = readme
     .slice(readme.indexOf('## Commands'), readme.indexOf('Exit codes:'))
     .replaceAll('\\|', '|');
   const spans = Array.from(table.matchAll(/`([a-z]+[^`]*)`/g), ([, span = '']) => span);
-  const names = spans.filter((span) => !span.startsWith('npm ')).flatMap(alternatives);
-  return [...new Set([...npm, ...inCode, ...names.map((name) => `anyclaude ${name}`)])]
+  const names = spans.filter((span) => !/^(npm|anyclaude) /.test(span)).flatMap(alternatives);
+  return [...new Set([...npm, ...inCode, ...ofClone, ...names.map((name) => `anyclaude ${name}`)])]
     .filter(isText)
     .toSorted();
 }

@@ -4,7 +4,7 @@
 import type { CacheUse, PrefillLimits } from '../../router/catch-up.ts';
 import type { Deps } from '../deps.ts';
 import { planPause, whyOff } from './pause.ts';
-import type { Power } from './power.ts';
+import { ON_BATTERY } from './power.ts';
 import type { Prefiller, PrefillJob, PrefillReport } from './prefill.ts';
 import type { Traffic } from './traffic.ts';
 import { createWarming } from './warming.ts';
@@ -21,7 +21,7 @@ export type Keeper = {
   readonly status: KeeperStatus;
   /** Prefills the front of every project that is known on each backend that it may go to, one after the other. */
   warm(): AsyncIterable<Warmed>;
-  /** What the clock asks for: gives restarted servers back what they had. Never rejects. */
+  /** What the clock asks for: gives restarted servers back what they had, and takes up a pause that something stood in the way of. */
   tick(): Promise<void>;
   /** Nothing begins after it. */
   stop(): void;
@@ -30,7 +30,8 @@ export type Keeper = {
 export type KeeperDeps = Pick<Deps, 'config' | 'fleet' | 'memory' | 'estimator' | 'clock' | 'prompts'> & {
   readonly prefiller: Prefiller;
   readonly traffic: Traffic;
-  readonly power: Power;
+  /** And is not to work then. */
+  readonly isOnBattery: () => Promise<boolean>;
   readonly cacheUse: (backend: string, model: string) => CacheUse;
   readonly limits: PrefillLimits;
   /** From the end of the last request until a pause is taken for one. Side requests follow a turn at once. */
@@ -71,13 +72,14 @@ class PauseKeeper implements Keeper {
     const { prefiller, config } = this.#deps;
     const { running } = prefiller;
     if (running) return { state: 'running', detail: `${words(running)} on ${running.backend}` };
-    const off = whyOff(config) ?? (this.#onBattery ? 'this machine runs on its battery' : undefined);
+    const off = whyOff(config) ?? (this.#onBattery ? ON_BATTERY : undefined);
     if (off !== undefined) return { state: 'off', detail: off };
     return { state: 'idle', detail: this.#last ?? 'nothing was missing so far' };
   }
 
   async *warm(): AsyncGenerator<Warmed> {
-    for (const job of this.#warming.all()) {
+    for (const asked of this.#warming.all()) {
+      const job = { ...asked, askedBy: 'person' } as const;
       const report = await this.#run(job);
       yield { project: job.project ?? null, backend: job.backend, ...report };
     }
@@ -92,6 +94,8 @@ class PauseKeeper implements Keeper {
       if (this.#isResting(job.backend) || this.#untilPauseMs() !== 0) continue;
       await this.#run(job);
     }
+    // A backend may have come up in mid-pause, or the machine may have been plugged in.
+    await this.#usePause();
   }
 
   stop(): void {
@@ -121,7 +125,8 @@ class PauseKeeper implements Keeper {
       for (let job = this.#nextJob(); job !== undefined; job = this.#nextJob()) {
         this.#tried.add(keyOf(job));
         const report = await this.#run(job);
-        if (report.result === 'cancelled') return;
+        if (mayBeTriedAgain(report)) this.#tried.delete(keyOf(job));
+        if (report.result === 'cancelled' || report.reason === ON_BATTERY) return;
       }
     } finally {
       this.#isBusy = false;
@@ -147,9 +152,9 @@ class PauseKeeper implements Keeper {
   }
 
   async #mayWork(): Promise<boolean> {
-    const { config, power } = this.#deps;
+    const { config, isOnBattery } = this.#deps;
     if (this.#isStopped || whyOff(config) !== undefined) return false;
-    this.#onBattery = !config.catchUp.onBattery && (await power()) === 'battery';
+    this.#onBattery = await isOnBattery();
     return !this.#onBattery;
   }
 
@@ -166,6 +171,11 @@ class PauseKeeper implements Keeper {
   #isResting(backend: string): boolean {
     return (this.#restUntilMs.get(backend) ?? 0) > this.#deps.clock.wall();
   }
+}
+
+/** What failed is, once its backend has rested. */
+function mayBeTriedAgain({ result, reason }: PrefillReport): boolean {
+  return result === 'cancelled' || result === 'failed' || reason === ON_BATTERY;
 }
 
 function keyOf({ backend, sessionId, agentId }: PrefillJob): string {

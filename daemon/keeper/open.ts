@@ -44,10 +44,11 @@ export function openPauses({ deps, recorder, metrics, settleMs, ...given }: Paus
     },
   });
   const limits = { ...PREFILL_LIMITS, ...deps.config.catchUp };
+  const isOnBattery = async () => !deps.config.catchUp.onBattery && (await power()) === 'battery';
+  const onError = (error: unknown) => deps.logError(error, 'keeper');
   const prefiller = createPrefiller({
     ...deps,
-    cacheUses,
-    limits,
+    ...{ cacheUses, limits, isOnBattery, onError },
     onRun(warmup, job) {
       recorder.warmup(warmup);
       metrics.warmedUp(warmup);
@@ -56,12 +57,10 @@ export function openPauses({ deps, recorder, metrics, settleMs, ...given }: Paus
   });
   const keeper = createKeeper({
     ...deps,
-    prefiller,
-    power,
-    limits,
+    ...{ prefiller, limits, isOnBattery },
     cacheUse: cacheUses.of,
     ...(settleMs !== undefined && { settleMs }),
-    onError: (error) => deps.logError(error, 'keeper'),
+    onError,
   });
   return {
     ...{ keeper, prefiller, power },

@@ -6,7 +6,7 @@ import { sessionKey } from '../../router/sessions.ts';
 import type { Config } from '../config/config.ts';
 import type { KeeperDeps } from './keeper.ts';
 import type { PrefillJob } from './prefill.ts';
-import type { KeptPrompt } from './prompts.ts';
+import { type KeptPrompt, mayGoOn } from './prompts.ts';
 
 const FOLLOWS_TASKS: ReadonlySet<string> = new Set(['auto', 'task', 'shadow']);
 const TASKS = ['analysis', 'edit'] as const satisfies readonly Task[];
@@ -39,9 +39,8 @@ export function planPause(deps: KeeperDeps, nowMs: number): readonly PrefillJob[
   });
 }
 
-/** A subagent that has ended does not come back. */
-function waits({ kind, endsTurn }: KeptPrompt): boolean {
-  return kind === 'main' && endsTurn;
+function waits(prompt: KeptPrompt): boolean {
+  return prompt.endsTurn && mayGoOn(prompt);
 }
 
 function toResting(prompt: KeptPrompt): Resting {

@@ -8,6 +8,9 @@ import { promisify } from 'node:util';
 /** Undefined where the system does not say: a desktop, a container. Never rejects. */
 export type Power = () => Promise<'battery' | 'mains' | undefined>;
 
+/** The reason of what is not done on battery. */
+export const ON_BATTERY = 'this machine runs on its battery';
+
 const ASKED_AGAIN_AFTER_MS = 30_000;
 const PATIENCE_MS = 2_000;
 

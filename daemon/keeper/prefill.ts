@@ -23,6 +23,8 @@ export type PrefillJob = {
   readonly sessionId?: string;
   readonly agentId?: string;
   readonly project?: string;
+  /** On battery, too. */
+  readonly askedBy?: 'person';
 };
 
 export type PrefillReport = {
@@ -54,8 +56,12 @@ export type PrefillDeps = Pick<Deps, 'fleet' | 'memory' | 'estimator' | 'clock' 
   readonly traffic: Traffic;
   readonly cacheUses: CacheUses;
   readonly limits: PrefillLimits;
+  /** Asked before each step: the machine is, and nobody allowed it. */
+  readonly isOnBattery: () => Promise<boolean>;
   /** Told of every run that sent something, once it has ended. */
   readonly onRun: (run: Warmup, job: PrefillJob) => void;
+  /** An error that no backend made. */
+  readonly onError: (error: unknown) => void;
 };
 
 /** The reason of a job that was skipped because its backend is believed to have it all. */
@@ -64,6 +70,7 @@ export const NOTHING_MISSING = 'nothing was missing';
 const MOST_WAITING = 64;
 const REQUEST_CAME = 'a request came in';
 const STOPPED = 'anyclaude was stopped';
+const BUG = 'a bug in anyclaude; its log has the reason';
 
 export function createPrefiller(deps: PrefillDeps): Prefiller {
   const progress = createProgress();
@@ -74,6 +81,15 @@ export function createPrefiller(deps: PrefillDeps): Prefiller {
 
   async function next(job: PrefillJob): Promise<PrefillReport> {
     waiting -= 1;
+    try {
+      return await runAlone(job);
+    } catch (error) {
+      deps.onError(error);
+      return { result: 'failed', reason: BUG, steps: 0, durationMs: 0 };
+    }
+  }
+
+  async function runAlone(job: PrefillJob): Promise<PrefillReport> {
     const member = deps.fleet.member(job.backend);
     const obstacle = stopping.signal.aborted ? STOPPED : obstacleTo(member, deps);
     if (member === undefined || obstacle !== undefined) return skipped(obstacle ?? 'no such backend');
@@ -90,7 +106,8 @@ export function createPrefiller(deps: PrefillDeps): Prefiller {
       if (waiting >= MOST_WAITING) return Promise.resolve(skipped('too many others wait'));
       waiting += 1;
       const report = queue.then(() => next(job));
-      queue = report;
+      // Whatever became of it, those behind it have their turn.
+      queue = report.catch(() => {});
       return report;
     },
     get running() {

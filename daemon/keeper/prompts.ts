@@ -73,6 +73,11 @@ export function createPrompts(limits: PromptLimits = LIMITS): Prompts {
   };
 }
 
+/** A subagent that has ended does not come back. */
+export function mayGoOn({ kind, endsTurn }: KeptPrompt): boolean {
+  return kind === 'main' || !endsTurn;
+}
+
 /** What was kept longest goes first; the newest stays, however long it is. */
 function bound(prompts: Map<string, KeptPrompt>, tokens: number): void {
   let sum = [...prompts.values()].reduce((all, { promptTokens }) => all + promptTokens, 0);

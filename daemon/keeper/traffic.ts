@@ -2,10 +2,10 @@
 // sign of a request, before anything is known of it.
 
 export type Traffic = {
-  /** A request has come in; what it answers is to be called when it has ended. */
+  /** The headers of a request are here; what it answers is to be called when the request has ended, however it did. */
   arrived(): () => void;
   readonly inFlight: number;
-  /** Called at each arrival, before the request is read. Answers how to stop that. */
+  /** Called at each arrival, before the body is read. Answers how to stop that. */
   onArrival(listener: () => void): () => void;
   /** Called when the last request has ended. */
   onQuiet(listener: () => void): void;

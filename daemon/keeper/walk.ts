@@ -8,8 +8,10 @@ import { sessionKey } from '../../router/sessions.ts';
 import { frontOf } from '../../wire/front.ts';
 import type { Conversation } from '../../wire/message.ts';
 import type { Member } from '../fleet.ts';
+import { ON_BATTERY } from './power.ts';
 import type { PrefillDeps, PrefillJob } from './prefill.ts';
 import type { Progress } from './progress.ts';
+import { mayGoOn } from './prompts.ts';
 import { chainOf, type Step, type StepReport, sendStep } from './step.ts';
 
 export type Run = {
@@ -45,7 +47,9 @@ export async function walk(run: Run, sum: Sum, { signal, untilMs }: Bounds): Pro
   let losses = 0;
   let mostTokens = Number.POSITIVE_INFINITY;
   while (at < route.toTokens) {
-    if (deps.clock.now() > untilMs) return { result: 'cancelled', reason: NO_TIME };
+    const reason = await whyStop(run, untilMs);
+    if (reason !== undefined) return { result: 'cancelled', reason };
+    signal.throwIfAborted();
     const cut = nextCut(run, route, { at, entries, mostTokens });
     if (cut === undefined) return { result: 'completed', reason: NO_ROOM };
     sum.steps += 1;
@@ -66,6 +70,11 @@ export async function walk(run: Run, sum: Sum, { signal, untilMs }: Bounds): Pro
   return { result: 'completed' };
 }
 
+async function whyStop({ deps, job }: Run, untilMs: number): Promise<string | undefined> {
+  if (deps.clock.now() > untilMs) return NO_TIME;
+  return job.askedBy === undefined && (await deps.isOnBattery()) ? ON_BATTERY : undefined;
+}
+
 type Route = {
   readonly conversation: Conversation;
   readonly chain: Chain;
@@ -82,7 +91,9 @@ function routeOf({ deps, job, progress }: Run): Route {
   const chain = chainOf(conversation, model, deps);
   const server = memory.serverOf(backend);
   const own = sessionKey(job);
-  const others = prompts.active(clock.wall()).filter((prompt) => sessionKey(prompt) !== own);
+  const others = prompts
+    .active(clock.wall())
+    .filter((prompt) => mayGoOn(prompt) && sessionKey(prompt) !== own);
   return {
     conversation,
     chain,

@@ -3,7 +3,7 @@
 import { cacheResult } from '../../router/cache.ts';
 import type { Classification } from '../../router/decision.ts';
 import { decodeOfOutcome, tokensPerSecond } from '../../router/decode.ts';
-import type { CacheReport, Ending, Outcome } from '../../router/outcome.ts';
+import { type CacheReport, type Ending, forecastOf, type Outcome } from '../../router/outcome.ts';
 import type { Fault } from '../../wire/error.ts';
 import type { Catalogue } from './catalogue.ts';
 import { fallbackReason } from './fallback-reason.ts';
@@ -69,11 +69,10 @@ function observeBackend(catalogue: Catalogue, backend: string, outcome: Outcome)
   if (side) catalogue.interruptions.inc({ backend, side });
 }
 
-/** Only where the backend that was predicted for answered at once: what a failed one took was in nobody's forecast. */
 function observePrediction(catalogue: Catalogue, outcome: Outcome): void {
-  const { decision, attempts, answeredBy: backend, firstTokenMs } = outcome;
-  const predicted = decision?.predicted;
-  if (predicted?.backend !== backend || attempts.length > 0 || !firstTokenMs) return;
+  const { answeredBy: backend, firstTokenMs } = outcome;
+  const predicted = forecastOf(outcome);
+  if (predicted === undefined || !firstTokenMs) return;
   catalogue.ttftError.observe({ backend }, (predicted.ttftSeconds * 1000) / firstTokenMs);
   catalogue.ttftExpected.inc({ backend }, predicted.ttftSeconds);
   catalogue.ttftActual.inc({ backend }, firstTokenMs / 1000);

@@ -2,7 +2,9 @@
 // sent through the daemon's public API as any client would.
 
 import Anthropic from '@anthropic-ai/sdk';
-import { ROLES, type Role } from './backends.ts';
+import type { Task } from '../../router/decision.ts';
+import { asFields } from '../../wire/fields.ts';
+import { TASKS } from './backends.ts';
 import type { DemoProject } from './project.ts';
 import { TOOLS } from './project.ts';
 
@@ -20,9 +22,11 @@ export type Shown = {
 
 export type SessionOptions = {
   readonly url: string;
+  /** What the daemon asks its clients for, where it does. */
+  readonly token: string | undefined;
   readonly project: DemoProject;
-  /** Whose model says what the prompt dictates; a real model gets plain words. */
-  readonly scripted: readonly Role[];
+  /** Where the model says what the prompt dictates; a real model gets plain words. */
+  readonly scripted: readonly Task[];
   /** Told of each request as it ends. */
   readonly show: (request: Shown) => void;
   readonly announce: (prompt: string) => void;
@@ -31,27 +35,27 @@ export type SessionOptions = {
 
 type Turn = {
   readonly prompt: string;
-  /** Who is expected to answer. */
-  readonly role: Role;
+  /** What the router is expected to take it for. */
+  readonly task: Task;
   readonly says: (project: DemoProject) => readonly string[];
 };
 
 const TURNS: readonly Turn[] = [
   {
     prompt: 'What does total() in src/cart.js return for a percent coupon?',
-    role: 'mlx-lm',
+    task: 'analysis',
     says: () => [
       'It takes the coupon as a fraction: with value 10 it subtracts ten times the sum, which looks wrong.',
     ],
   },
   {
     prompt: 'Why is that a problem for the shop?',
-    role: 'mlx-lm',
+    task: 'analysis',
     says: () => ['A customer with a 10 percent coupon would get a negative total instead of a discount.'],
   },
   {
     prompt: 'Fix the percent coupon in src/cart.js.',
-    role: 'lmstudio',
+    task: 'edit',
     says: ({ cartFile }) => [
       call('Read', { file_path: cartFile }),
       call('Edit', {
@@ -64,7 +68,7 @@ const TURNS: readonly Turn[] = [
   },
   {
     prompt: 'Explain what other inputs could still give a negative total.',
-    role: 'mlx-lm',
+    task: 'analysis',
     says: () => ['A fixed coupon that is larger than the sum still does.'],
   },
 ];
@@ -72,14 +76,26 @@ const TURNS: readonly Turn[] = [
 /** A model that never stops calling tools must not keep a person waiting. */
 const MOST_ROUNDS = 6;
 
+/** Rejects where a request fails, and sends no further one. */
 export async function runSession(options: SessionOptions): Promise<void> {
-  const client = new Anthropic({ baseURL: options.url, apiKey: 'not-needed', maxRetries: 0 });
+  const client = new Anthropic({
+    ...{ baseURL: options.url, apiKey: 'not-needed', maxRetries: 0 },
+    defaultHeaders: options.token === undefined ? {} : { 'x-anyclaude-token': options.token },
+  });
   const messages: Anthropic.MessageParam[] = [];
   for (const turn of TURNS) {
     options.announce(turn.prompt);
     messages.push({ role: 'user', content: promptBlocks(turn, options) });
     await runTurn({ client, messages, prompt: turn.prompt, options });
   }
+}
+
+/** Why a session ended before its end, in the words of who refused it. */
+export function reasonOf(error: unknown): string {
+  const body = error instanceof Anthropic.APIError ? asFields(error.error) : undefined;
+  const said = asFields(body?.['error'])?.['message'];
+  if (typeof said === 'string') return said;
+  return error instanceof Error ? error.message : String(error);
 }
 
 type RunningTurn = {
@@ -154,11 +170,11 @@ function read(message: Anthropic.Message, response: Response) {
 const SESSION_ID = crypto.randomUUID();
 
 function promptBlocks(
-  { prompt, role, says }: Turn,
+  { prompt, task, says }: Turn,
   { scripted, project }: SessionOptions,
 ): Anthropic.TextBlockParam[] {
   const words = { type: 'text' as const, text: prompt };
-  if (!scripted.includes(role)) return [words];
+  if (!scripted.includes(task)) return [words];
   const script = says(project)
     .map((text) => `[[say]]${text}[[/say]]`)
     .join('');
@@ -174,7 +190,7 @@ function call(name: string, input: Readonly<Record<string, string>>): string {
 }
 
 function isAllScripted({ scripted }: SessionOptions): boolean {
-  return scripted.length === ROLES.length;
+  return scripted.length === TASKS.length;
 }
 
 /** Long enough where the model is scripted that a cold prefill is felt and a warm one is not. */

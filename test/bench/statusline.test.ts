@@ -10,7 +10,7 @@ test('the bench of the status line compiles it and runs it beside a bare Node', 
   const { figures } = JSON.parse(stdout) as { figures: readonly { name: string; value: number }[] };
   assert.deepEqual(
     figures.map(({ name }) => name),
-    ['node -e 0', 'anyclaude statusline', 'statusline ÷ bare Node'],
+    ['node -e 0', 'anyclaude statusline', "a clone's bin/anyclaude statusline", 'statusline ÷ bare Node'],
   );
   for (const { name, value } of figures) assert.ok(value > 0, name);
 });

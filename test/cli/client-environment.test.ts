@@ -151,6 +151,7 @@ describe('the headers that Claude Code is asked to send', () => {
     ['the root folder', { cwd: '/' }, 'x-anyclaude-project: /'],
     ['a folder beyond ASCII, encoded', { cwd: '/src/Käse 1' }, 'x-anyclaude-project: /src/K%C3%A4se 1'],
     ['a line break in a folder, encoded', { cwd: '/src/a\nb' }, 'x-anyclaude-project: /src/a%0Ab'],
+    ['no project where the folder is not known', { cwd: undefined }, undefined],
     [
       "the daemon's token",
       { config: withToken },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { anyclaude, newPlace, type Place } from './anyclaude.ts';
@@ -45,7 +45,7 @@ describe('the command line', () => {
     it(`ends with 3 where no daemon runs: ${args.join(' ')}`, async () => {
       const { code, stdout, stderr } = await anyclaude(place, ...args);
       assert.equal(code, 3);
-      if (args.includes('--json')) assert.deepEqual(JSON.parse(stdout), { running: false });
+      if (args.includes('--json')) assert.deepEqual(JSON.parse(stdout), { schema: 1, running: false });
       else assert.match(stderr, /anyclaude is not running/);
     });
   }
@@ -101,19 +101,28 @@ describe('a wrong setting', () => {
 
 describe('env', () => {
   it('prints exports that a shell reads back as they were meant', async () => {
-    const place = placeWith({ ANTHROPIC_CUSTOM_HEADERS: "X-Said: it's $HOME" });
+    const place = placeWith({
+      ANTHROPIC_CUSTOM_HEADERS: "X-Said: it's $HOME",
+      ANYCLAUDE_TOKEN: 'a-token-of-enough-length',
+    });
     const { code, stdout } = await anyclaude(place, 'env', '--port', '5005');
     assert.equal(code, 0);
     assert.match(stdout, /^export ANTHROPIC_BASE_URL='http:\/\/127\.0\.0\.1:5005'$/m);
     assert.match(
       stdout,
-      /^export ANTHROPIC_CUSTOM_HEADERS='X-Said: it'\\''s \$HOME\nx-anyclaude-project: \/.*\/user'$/m,
+      /^export ANTHROPIC_CUSTOM_HEADERS='X-Said: it'\\''s \$HOME\nx-anyclaude-token: a-token-of-enough-length'$/m,
     );
     const json = JSON.parse((await anyclaude(place, 'env', '--json')).stdout);
     assert.equal(
       json.ANTHROPIC_CUSTOM_HEADERS,
-      `X-Said: it's $HOME\nx-anyclaude-project: ${realpathSync(place.env['HOME'] ?? '')}`,
+      "X-Said: it's $HOME\nx-anyclaude-token: a-token-of-enough-length",
     );
+  });
+
+  it('names no project, for the shell goes to others with it', async () => {
+    const { code, stdout } = await anyclaude(placeWith({}), 'env');
+    assert.equal(code, 0);
+    assert.doesNotMatch(stdout, /x-anyclaude-project|ANTHROPIC_CUSTOM_HEADERS/);
   });
 });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
@@ -122,6 +122,53 @@ test('a database of a newer anyclaude is told, and never written by vacuum', asy
   assert.deepEqual(readFileSync(path), before);
 });
 
+/** The files of a daemon that was killed: what it committed last stands in the WAL alone. */
+function killed(t: TestContext, path: string): string {
+  const copy = join(temporaryFolder(t), 'anyclaude.db');
+  for (const suffix of ['', '-wal']) copyFileSync(path + suffix, copy + suffix);
+  assert.ok(statSync(`${copy}-wal`).size > 0);
+  return copy;
+}
+
+const bytesOf = (path: string) =>
+  ['', '-wal'].map((suffix) => readFileSync(path + suffix).toString('base64'));
+
+function overwrite(path: string, from: number, to: number): void {
+  const bytes = readFileSync(path);
+  bytes.fill('damaged ', from, to);
+  writeFileSync(path, bytes);
+}
+
+test('vacuum leaves a damaged database as it is, with the WAL that may hold what it has lost', async (t) => {
+  const { path, store } = await filled(t);
+  await sql`pragma wal_checkpoint(truncate)`.execute(store.db);
+  await writeMany(store, { count: 10, fromMs: NOW_MS, untilMs: NOW_MS + 1, prefix: 'later' });
+  const copy = killed(t, path);
+  for (const [from, to] of [
+    [4096 * 20, 4096 * 24],
+    [0, 4096],
+  ] as const) {
+    overwrite(copy, from, to);
+    if (from === 0) writeFileSync(`${copy}-wal`, 'of another database '.repeat(800));
+    const before = bytesOf(copy);
+    const { exitCode, stderr } = await said(copy, dbVacuum);
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /is damaged \(.*moves it aside/);
+    assert.deepEqual(bytesOf(copy), before);
+  }
+});
+
+test('vacuum leaves a newer database as it is, with its WAL', async (t) => {
+  const { path, store } = await filled(t);
+  await sql`insert into kysely_migration (name, timestamp) values ('9999-later', '')`.execute(store.db);
+  const copy = killed(t, path);
+  const before = bytesOf(copy);
+  const { exitCode, stderr } = await said(copy, dbVacuum);
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /newer anyclaude and is left as it is/);
+  assert.deepEqual(bytesOf(copy), before);
+});
+
 test('without a database, or with something else in its place, one sentence says so', async (t) => {
   const path = join(temporaryFolder(t), 'anyclaude.db');
   for (const run of [dbCheck, dbVacuum, (io: DbIo) => dbBackup(undefined, io)]) {
@@ -129,6 +176,12 @@ test('without a database, or with something else in its place, one sentence says
     assert.equal(exitCode, 1);
     assert.match(stderr, /Nothing has been recorded yet/);
     assert.equal(existsSync(path), false);
+  }
+  writeFileSync(path, '');
+  for (const run of [dbCheck, dbVacuum, (io: DbIo) => dbBackup(undefined, io)]) {
+    const { exitCode, stderr } = await said(path, run);
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /Nothing has been recorded yet: the database at .* is empty/);
   }
   writeFileSync(path, 'no database at all '.repeat(1000));
   for (const run of [dbCheck, dbVacuum, (io: DbIo) => dbBackup(undefined, io)]) {

@@ -24,3 +24,19 @@ function* keysIn(value: unknown): Generator<string> {
     yield* keysIn(inner);
   }
 }
+
+/** Such as `history[].kind`, sorted: what a frozen document is compared by. */
+export function pathsOf(document: unknown): readonly string[] {
+  return [...new Set(pathsIn(document, ''))].toSorted();
+}
+
+function* pathsIn(value: unknown, path: string): Generator<string> {
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) for (const each of value) yield* pathsIn(each, `${path}[]`);
+  else
+    for (const [key, inner] of Object.entries(value)) {
+      const own = path === '' ? key : `${path}.${key}`;
+      yield own;
+      yield* pathsIn(inner, own);
+    }
+}

@@ -2,11 +2,16 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type ExplainOptions, runExplain } from '../../cli/explain.ts';
+import { requestEnded } from '../../daemon/live-request.ts';
 import type { Cost } from '../../router/cost.ts';
 import type { CacheBreak, Outcome } from '../../router/outcome.ts';
+import { openDatabase } from '../../store/database.ts';
+import { requestHistory } from '../../store/history.ts';
 import { toEnded } from '../../store/row.ts';
+import { toWarmupRow, writeWarmups } from '../../store/warmups.ts';
 import { writeRecords } from '../../store/write.ts';
 import { NOW_MS, openedStore, outcome, temporaryFolder } from '../store/sample.ts';
+import { assertDocumented, pathsOf } from './documented.ts';
 
 const parts = { queue: 0, load: 0, prefill: 1.2, decode: 4, quality: 0, preference: 0.5, future: 0 };
 const stays: Cost = {
@@ -152,6 +157,81 @@ test('what nobody told is a dash on the screen and null in JSON', async (t) => {
   assert.equal(json.task, null);
   assert.equal(json.decision, null);
   assert.deepEqual(json.outcome.ttftMs, { predicted: null, actual: null });
+});
+
+test('explain --json has the keys of schema 1, all of them documented', async (t) => {
+  const shadow = { backend: 'lmstudio', reason: 'cheaper', detail: 'It is warm.' } as const;
+  const attempt = { backend: 'mlx-lm', fault: 'connect', phase: 'queued', durationMs: 3 } as const;
+  const cacheBreak: CacheBreak = { cause: 'tools-added', segment: 'tools', detail: '+1 tool', lostTokens: 5 };
+  const saved = { seconds: 9.5, lowSeconds: 7, highSeconds: 12, basis: 'measured', coldSamples: 14 } as const;
+  const { decision } = WARM;
+  assert.ok(decision);
+  const all = { ...WARM, decision: { ...decision, shadow }, cacheBreak, saved };
+  const path = await recorded(t, [outcome('r-1', { ...all, attempts: [{ ...attempt, message: 'gone' }] })]);
+  const store = await openedStore(t, path);
+  const warmup = { warmupId: 'w', purpose: 'catch-up', backend: 'lmstudio', model: 'm', steps: 1 } as const;
+  const use = { requestId: 'r-1', result: 'used', tokens: 900, savedSeconds: 0.04 } as const;
+  const ended = { startedAtMs: NOW_MS, durationMs: 5, result: 'completed' } as const;
+  await writeWarmups(store.db, [toWarmupRow({ ...warmup, ...ended, computedTokens: 900, use }, 'd-1')]);
+  const document = JSON.parse((await explain(path, 'r-1', { json: true })).stdout);
+  assert.equal(document.schema, 1);
+  assert.deepEqual(pathsOf(document), EXPLAIN_KEYS);
+  assertDocumented('explain --json', document);
+});
+
+const PARTS = ['decode', 'future', 'load', 'prefill', 'preference', 'quality', 'queue'];
+const COST = ['backend', 'matchedTokens', 'parts', 'seconds', 'sigma', 'ttftSeconds', 'warm'];
+const OUTCOME = [
+  ...['answeredBy', 'attempts', 'cacheBreak', 'cacheEvidence', 'cachedTokens', 'coldLoad', 'durationMs'],
+  ...[
+    'message',
+    'model',
+    'outputTokens',
+    'promptTokens',
+    'readAhead',
+    'result',
+    'saved',
+    'serverVersion',
+    'ttftMs',
+  ],
+];
+const BREAK = ['cause', 'detail', 'lostSeconds', 'lostSecondsBasis', 'lostTokens', 'segment'];
+const below = (path: string, keys: readonly string[]) => keys.map((key) => `${path}.${key}`);
+/** Frozen: one goes or changes its meaning only with a new `schema`. */
+const EXPLAIN_KEYS = [
+  ...['decision', 'kind', 'outcome', 'requestId', 'schema', 'session', 'startedAt', 'task'],
+  ...below('task', ['name', 'probability', 'reason', 'signals', 'signals[].name', 'signals[].value']),
+  ...below('decision', ['backend', 'costs', 'detail', 'passedOver', 'reason', 'shadow']),
+  ...below('decision.costs[]', COST),
+  ...below('decision.costs[].parts', PARTS),
+  ...below('decision.passedOver[]', ['backend', 'detail', 'why']),
+  ...below('decision.shadow', ['backend', 'detail', 'reason']),
+  ...below('outcome', OUTCOME),
+  ...below('outcome.attempts[]', ['backend', 'fault', 'message']),
+  ...below('outcome.cacheBreak', BREAK),
+  ...below('outcome.readAhead', ['savedSeconds', 'tokens']),
+  ...below('outcome.saved', ['basis', 'coldSamples', 'highSeconds', 'lowSeconds', 'seconds']),
+  ...below('outcome.ttftMs', ['actual', 'predicted']),
+].toSorted();
+
+test('no forecast is held against the wait of another backend than it was made for', async (t) => {
+  const attempt = { backend: 'lmstudio', fault: 'reset', phase: 'before-first-token' } as const;
+  const attempts = [{ ...attempt, message: 'gone', durationMs: 40 }];
+  const path = await recorded(t, [outcome('r-1', { ...WARM, answeredBy: 'mlx-lm', attempts })]);
+  const { stdout } = await explain(path, 'r-1');
+  assert.match(stdout, /First token: expected –, came after 1\.00 s\n/);
+  assert.match(stdout, /lmstudio +5\.7.* 1\.20 /, 'the bill keeps what was expected of each');
+  const { outcome: told } = JSON.parse((await explain(path, 'r-1', { json: true })).stdout);
+  assert.deepEqual(told.ttftMs, { predicted: null, actual: 1000 });
+  const opened = await openDatabase({ path, mode: 'read', nowMs: NOW_MS });
+  assert.ok(opened.state === 'open');
+  t.after(() => opened.database.close());
+  const { rows } = await requestHistory(opened.database.db, { limit: 1 });
+  assert.equal(rows[0]?.predictedTtftMs, null);
+  assert.equal(
+    requestEnded(outcome('r-1', { ...WARM, answeredBy: 'mlx-lm', attempts })).predictedTtftMs,
+    undefined,
+  );
 });
 
 test('backends that failed on the way, and what auto would have done, are named', async (t) => {

@@ -10,6 +10,7 @@ import { keepUp } from '../../store/upkeep.ts';
 import { writeRecords } from '../../store/write.ts';
 import { writeMany } from '../store/many-requests.ts';
 import { NOW_MS, openedStore, outcome, temporaryFolder } from '../store/sample.ts';
+import { assertDocumented } from './documented.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -100,9 +101,15 @@ test('a line of JSON has every column, what is JSON as such, and the attempts th
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
-  const { failed_attempts, ...columns } = rows[0];
-  const stored = await store.db.selectFrom('requests').selectAll().execute();
-  assert.deepEqual(Object.keys(columns), Object.keys(stored[0] ?? {}));
+  const { schema, failed_attempts, ...columns } = rows[0];
+  assert.equal(schema, 1);
+  assert.deepEqual(Object.keys(columns), EXPORT_KEYS);
+  assertDocumented('export', rows[0]);
+  const stored = await store.db.selectFrom('requests').selectAll().executeTakeFirstOrThrow();
+  assert.deepEqual(Object.keys(stored), EXPORT_KEYS, 'a new column: export it, at the end, and document it');
+  assert.deepEqual(Object.keys(failed_attempts[0]), [
+    ...['request_id', 'n', 'backend', 'fault', 'phase', 'message', 'duration_ms'],
+  ]);
   assert.deepEqual(columns.passed_over, [
     { backend: 'lmstudio', why: 'not-preferred', detail: 'takes edits' },
   ]);
@@ -121,7 +128,7 @@ test('CSV has a heading, quotes what needs it, and leaves empty what is unknown'
   await writeRecords(store.db, [toEnded(told, 'd-1')]);
   const { text } = await exported(path, { format: 'csv' });
   const [titles = '', ...rest] = text.split('\r\n');
-  assert.match(titles, /^id,request_id,daemon_id,started_ms,/);
+  assert.deepEqual(titles.split(','), EXPORT_KEYS);
   assert.match(rest.join('\r\n'), /,"said ""no"",\nthen nothing",/);
   const cells = new Map(titles.split(',').map((title, at) => [title, rest[0]?.split(',')[at]]));
   assert.equal(cells.get('request_id'), 'a');
@@ -150,3 +157,17 @@ test('a wrong format or period is a usage error; without a database there is not
   assert.equal(damaged.exitCode, 1);
   assert.match(damaged.stderr, /damaged/);
 });
+
+/** Frozen: one goes or changes its meaning only with a new `schema`. */
+const EXPORT_KEYS = `
+  id request_id daemon_id started_ms ended_ms result kind task task_probability classify_reason
+  decision_reason decision_detail passed_over backend model requested_model stream session_id agent_id
+  turn_id project client_version phase fault refusal http_status stop_reason prompt_tokens cached_tokens
+  written_tokens output_tokens cache_evidence cache_result queue_ms overhead_ms ttft_ms duration_ms
+  attempts tool_calls invalid_tool_calls bytes_in bytes_out message predicted_ttft_ms first_token_ms
+  predicted alternatives shadow signals break_cause break_segment break_detail break_tokens break_seconds
+  break_seconds_basis saved_seconds saved_low_seconds saved_high_seconds saved_basis saved_cold_samples
+  server_version cold_load
+`
+  .trim()
+  .split(/\s+/);

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { whyNot } from '../engine/engines.ts';
-import { type FakeChat, startFakeChat } from '../fake/chat.ts';
+import { type FakeChat, type FakeChatOptions, json, startFakeChat, text } from '../fake/chat.ts';
 import { freePort, newPlace, type Place } from './anyclaude.ts';
 
 const noMlx = (await whyNot('mlx', console.error)) ?? false;
@@ -68,12 +68,22 @@ class Run {
   }
 }
 
-type Setting = { readonly args?: readonly string[]; readonly env?: NodeJS.ProcessEnv };
+type Setting = {
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly settings?: Readonly<Record<string, unknown>>;
+};
 
-async function start({ args = [], env = {} }: Setting): Promise<Run> {
+const MLX_ALONE = { backends: { lmstudio: null }, routes: { analysis: 'mlx-lm', edit: 'mlx-lm' } };
+
+async function start({ args = [], env = {}, settings }: Setting): Promise<Run> {
   const port = await freePort();
   const servers = { MLX_LM_URL: NOBODY, LMSTUDIO_URL: NOBODY };
   const place: Place = newPlace({ ANYCLAUDE_PORT: String(port), ...servers, ...engines(), ...env });
+  if (settings !== undefined) {
+    mkdirSync(place.home, { mode: 0o700 });
+    writeFileSync(join(place.home, 'config.json'), JSON.stringify(settings));
+  }
   const run = new Run(args, place.env, port);
   cleanups.push(place.remove, () => {
     run.kill();
@@ -89,8 +99,8 @@ function engines(): NodeJS.ProcessEnv {
   return { ANYCLAUDE_ENGINE_CACHE: cache ?? join(base, 'anyclaude', 'engines'), PYENV_ROOT: python };
 }
 
-async function fake(manner: 'mlx' | 'lmstudio'): Promise<FakeChat> {
-  const server = await startFakeChat(manner);
+async function fake(manner: 'mlx' | 'lmstudio', options: FakeChatOptions = {}): Promise<FakeChat> {
+  const server = await startFakeChat(manner, options);
   cleanups.push(() => server.close());
   return server;
 }
@@ -160,11 +170,60 @@ describe('npm start', () => {
     await run.isGone();
   });
 
+  it('shows its token to a daemon that asks for one', async () => {
+    const mlx = await fake('mlx');
+    const run = await start({
+      settings: MLX_ALONE,
+      env: { MLX_LM_URL: mlx.url, ANYCLAUDE_TOKEN: 'a-token-of-enough-length' },
+    });
+    await run.says('Point Claude Code at it');
+    assert.match(run.text, /4 requests \| 1 session \| 4 completed/);
+    assert.doesNotMatch(run.text, /LM Studio|not configured|asks for its token/);
+    run.ctrlC();
+    await run.isGone();
+  });
+
+  it('tells a request of the session that failed, and the daemon stays up', async () => {
+    const script = json({ error: { message: 'the weights are gone' } }, 400);
+    const mlx = await fake('mlx', { script });
+    const run = await start({ settings: MLX_ALONE, env: { MLX_LM_URL: mlx.url } });
+    await run.says('Point Claude Code at it');
+    assert.match(run.text, /The session ended early, and the daemon goes on: .*the weights are gone/);
+    assert.equal((await fetch(`${run.url}/healthz`)).status, 200);
+    run.ctrlC();
+    await run.isGone();
+  });
+
+  it('sends nothing to the Claude API in mode claude, and says why', async () => {
+    const cloud = await fake('mlx');
+    const settings = { mode: 'claude', claude: { baseUrl: cloud.url } };
+    const run = await start({ settings });
+    await run.says('Point Claude Code at it');
+    assert.match(run.text, /no sample session is sent: it has no credentials/);
+    assert.doesNotMatch(run.text, /cold prefill|stand-in/);
+    assert.equal(cloud.posts.length, 0);
+    run.ctrlC();
+    await run.isGone();
+  });
+
+  it('takes another program on the port for none of its model servers', async () => {
+    const page = text('<html>A wiki</html>', 200, 'text/html');
+    const other = await fake('lmstudio', { pages: { '/v1/models': page } });
+    const run = await start({ args: ['--', '--no-demo'], env: { LMSTUDIO_URL: other.url } });
+    await run.says('Point Claude Code at it');
+    assert.match(run.text, /– No LM Studio: lmstudio at .*Is another program on this port\?/);
+    run.ctrlC();
+    await run.isGone();
+  });
+
   it('sends nothing with --no-demo', async () => {
     const mlx = await fake('mlx');
     const run = await start({ args: ['--', '--no-demo'], env: { MLX_LM_URL: mlx.url } });
     await run.says('Point Claude Code at it');
     assert.equal(mlx.posts.length, 0);
+    const launcher = join(root, 'bin', 'anyclaude');
+    assert.match(run.text, /Point Claude Code at it, in a project of yours:\n/);
+    assert.ok(run.text.includes(`  ${launcher} run\n`), 'a line that works from any folder');
     run.ctrlC();
     await run.isGone();
   });

@@ -2,6 +2,7 @@
 // the terminal behind.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Place } from './anyclaude.ts';
 
@@ -39,6 +40,16 @@ export class PseudoTerminal {
 
   press(keys: string): void {
     this.#child.stdin?.write(keys);
+  }
+
+  /** As a person's window does when it is drawn smaller or larger. */
+  resize({ columns, rows }: Size): void {
+    const { pid } = this.#child;
+    const [shell = ''] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+    const terminal = readlinkSync(`/proc/${shell}/fd/0`);
+    const size = ['cols', String(columns), 'rows', String(rows)];
+    const { status, stderr } = spawnSync('stty', ['-F', terminal, ...size], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`stty: ${stderr}`);
   }
 
   /** The lines that stand on the screen, with their colours, once they are so. */

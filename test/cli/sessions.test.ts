@@ -6,7 +6,7 @@ import { runSession, runSessions, type SessionsIo, type SessionsOptions } from '
 import { toEnded, toRunning } from '../../store/row.ts';
 import { writeRecords } from '../../store/write.ts';
 import { OTHER_SESSION_ID, SESSION_ID, writeCodingSessions } from '../store/coding-session.ts';
-import { NOW_MS, openedStore, outcome, temporaryFolder } from '../store/sample.ts';
+import { NOW_MS, openedStore, outcome, registerLiving, temporaryFolder } from '../store/sample.ts';
 import { assertDocumented } from './documented.ts';
 
 const WIDE: Screen = { columns: 160, colour: false, unicode: true };
@@ -131,6 +131,7 @@ test('a request that still runs is known by its session, and its end by nobody',
   const path = join(temporaryFolder(t), 'anyclaude.db');
   const store = await openedStore(t, path);
   const started = { requestId: 'r', startedAtMs: NOW_MS - 1000, kind: 'main', sessionId: 's-run' } as const;
+  await registerLiving(store, 'd-1');
   await writeRecords(store.db, [toRunning(started, 'd-1')]);
   const { history, endedAt, totals } = JSON.parse((await session({ path }, 's-run', { json: true })).stdout);
   assert.deepEqual([endedAt, totals.running, totals.turns], [null, 1, 0]);

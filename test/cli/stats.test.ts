@@ -47,7 +47,14 @@ function drawn(report: StatsReport, screen: Screen): string {
 /** A report of a single row, where only what is given differs from nothing known. */
 function reportWith(row: Partial<StatsRow>): StatsReport {
   const empty = emptyReport(RANGE, 'route');
-  const known = { ...empty.totals, requests: 1, task: 'edit', backend: 'lmstudio', ...row };
+  const known = {
+    ...empty.totals,
+    requests: 1,
+    task: 'edit',
+    backend: 'lmstudio',
+    kvCache: empty.kvCache,
+    ...row,
+  };
   return { ...empty, totals: { ...empty.totals, requests: 1 }, rows: [known] };
 }
 
@@ -112,7 +119,7 @@ test('stats --json says when it was made, of which time, and rounds to three dec
   const { exitCode, stdout, stderr } = await stats(await workingDayPath(t), { json: true, since: '15m' });
   assert.deepEqual([exitCode, stderr], [0, '']);
   const document = JSON.parse(stdout);
-  assert.equal(document.schema, 2);
+  assert.equal(document.schema, 3);
   assert.equal(document.generatedAt, '2026-03-04T12:00:00.000Z');
   assert.deepEqual(document.range, { since: '2026-03-04T11:45:00.000Z', until: '2026-03-04T12:00:00.000Z' });
   assert.deepEqual(document.rows[0].ttftMs.warm, { n: 5, p50: 600, p95: 780 });
@@ -187,22 +194,39 @@ test('--compact is the table alone', async (t) => {
   assert.match(lines[0] ?? '', /^TASK +BACKEND +REQS +OK% +HIT% +WARM s +COLD s +TOK\/S$/);
 });
 
-test('--watch draws the screen anew in its place until it is ended', async (t) => {
+test('--watch draws pictures of the size that there is by then, until it is ended', async (t) => {
   const path = await workingDayPath(t);
-  const out: string[] = [];
+  const pictures: (readonly string[])[] = [];
   const rounds = [NOW_MS + 1000, NOW_MS + 2000, undefined];
+  let closed = 0;
   const exitCode = await runStats(
-    { watch: true, compact: true },
+    { watch: true, by: 'hour' },
     {
-      stdout: { write: (text: string) => out.push(text) },
+      stdout: { write: () => assert.fail('it is the watch that draws') },
       stderr: { write: () => assert.fail('a note would break the screen') },
       ...{ nowMs: NOW_MS, databasePath: path, screen: WIDE },
-      nextMs: async () => rounds.shift(),
+      openWatch: () => ({
+        show: (picture) => {
+          for (const [columns, rows] of [
+            [120, 24],
+            [50, 9],
+          ] as const)
+            pictures.push(picture({ ...WIDE, columns, rows }));
+        },
+        nextMs: async () => rounds.shift(),
+        close: () => {
+          closed += 1;
+        },
+      }),
     },
   );
-  assert.equal(exitCode, 0);
-  assert.equal(out.length, 3);
-  for (const screen of out) assert.ok(screen.startsWith('\u001b[HTASK') && screen.endsWith('\u001b[J'));
+  assert.deepEqual([exitCode, closed, pictures.length], [0, 1, 6]);
+  for (const [at, picture] of pictures.entries()) {
+    const isWide = at % 2 === 0;
+    assert.ok(picture.length <= (isWide ? 24 : 9), `${picture.length}`);
+    for (const line of picture) assert.ok(line.length <= (isWide ? 120 : 50), line);
+    assert.ok(picture.some((line) => line.startsWith('HOUR')));
+  }
 });
 
 test('what went to the Claude API is shown apart with its price, or with a dash where none is known', async (t) => {
@@ -283,6 +307,83 @@ test('a line of signs shows when requests came', async (t) => {
   assert.match(drawn(busy, { ...WIDE, unicode: false }), /^Requests: {2}:\+@- a sign/m);
 });
 
+test('on a narrow terminal neighbouring steps share a sign, and none of their requests is lost', async (t) => {
+  const report = await workingDay(t);
+  const points = Array.from({ length: 60 }, (_, at) => ({ startMs: at * 600_000, requests: at % 3 }));
+  const busy: StatsReport = { ...report, timeline: { stepMs: 600_000, points } };
+  const of = (columns: number) => lineWith('Requests: ', drawn(busy, { ...WIDE, columns }));
+  assert.equal(of(70).length, 70);
+  for (const columns of [65, 50, 40, 30]) {
+    const line = of(columns);
+    assert.ok(line.length <= columns && line.length > 'Requests: '.length + 10, line);
+  }
+  const steps = points.map((point) => ({ ...point, requests: 2 })).slice(0, 59);
+  const merged = drawn({ ...report, timeline: { stepMs: 600_000, points: steps } }, { ...WIDE, columns: 65 });
+  // 59 steps by two: the first stands alone, half as high.
+  assert.match(merged, /^Requests: ▅█{29}\na sign is 20 min, the highest 4$/m);
+});
+
+test('a quiet period says so, and only an unused record says how to begin', async (t) => {
+  const store = await freshStore(t);
+  const nothing = async () => drawn(await statsReport(store.db, RANGE, 'route'), WIDE);
+  assert.match(await nothing(), /No requests yet\. Start Claude Code/);
+  const old = outcome('old', { startedAtMs: RANGE.sinceMs - 1000 });
+  await writeRecords(store.db, [toEnded(old, 'd-1')]);
+  assert.match(await nothing(), /^No request in this period\.$/m);
+});
+
+test('by project, session and backend the table says what the cache saved, with what it may be off by', async (t) => {
+  const store = await freshStore(t);
+  const cache = { evidence: 'reported', promptTokens: 1000, cachedTokens: 900 } as const;
+  const saved = {
+    seconds: 190,
+    lowSeconds: 170,
+    highSeconds: 240,
+    basis: 'measured',
+    coldSamples: 3,
+  } as const;
+  const cold = { ...saved, seconds: 0, lowSeconds: 0, highSeconds: 0 };
+  await writeRecords(store.db, [
+    toEnded(outcome('a', { cache, saved }), 'd-1'),
+    toEnded(
+      outcome('b', { answeredBy: 'lmstudio', cache: { ...cache, cachedTokens: 0 }, saved: cold }),
+      'd-1',
+    ),
+  ]);
+  for (const by of ['project', 'session', 'backend'] as const) {
+    const screen = drawn(await statsReport(store.db, RANGE, by), { ...WIDE, columns: 160 });
+    assert.match(screen, / SAVED /);
+    assert.match(screen, / 3 min 10 s ±50\.0 s /);
+    assert.match(screen, /^SAVED: waiting that the cache spared, an estimate/m);
+  }
+  const backends = drawn(await statsReport(store.db, RANGE, 'backend'), WIDE);
+  assert.match(lineWith('lmstudio', backends), / 0 s /);
+  assert.doesNotMatch(drawn(await statsReport(store.db, RANGE, 'route'), WIDE), /SAVED/);
+});
+
+test('a cache that saved nothing is no estimate', async (t) => {
+  const store = await freshStore(t);
+  const cache = { evidence: 'reported', promptTokens: 1000, cachedTokens: 0 } as const;
+  const saved = { seconds: 0, lowSeconds: 0, highSeconds: 0, basis: 'measured', coldSamples: 3 } as const;
+  await writeRecords(store.db, [toEnded(outcome('a', { cache, saved }), 'd-1')]);
+  assert.doesNotMatch(drawn(await statsReport(store.db, RANGE, 'route'), WIDE), /Time saved/);
+});
+
+test('--csv has its heading where there are no rows, the same as where there are', async (t) => {
+  const path = await workingDayPath(t);
+  for (const by of ['route', 'session', 'hour']) {
+    const [titles, ...rows] = (await stats(path, { csv: true, by })).stdout.trimEnd().split('\r\n');
+    assert.ok(rows.length > 0);
+    const quiet = (await stats(path, { csv: true, by, since: '2h', until: '1h' })).stdout;
+    assert.equal(quiet, `${titles}\r\n`);
+    const missing = (await stats(join(temporaryFolder(t), 'none.db'), { csv: true, by })).stdout;
+    assert.equal(missing, quiet);
+    const columns = titles?.split(',') ?? [];
+    for (const title of ['kvCache.saved.lowSeconds', 'kvCache.breaks.causes', 'requests'])
+      assert.ok(columns.includes(title), title);
+  }
+});
+
 test('more rows than anybody reads are counted, not shown', async (t) => {
   const report = await workingDay(t);
   const [row] = report.rows;
@@ -311,6 +412,10 @@ test('before anything was recorded there is an empty report, a friendly line and
   assert.match(screen.stdout, /No requests yet/);
   assert.match(screen.stderr, /anyclaude start/);
   assert.equal(existsSync(path), false);
+  writeFileSync(path, '');
+  const empty = await stats(path, {});
+  assert.equal(empty.exitCode, 0);
+  assert.match(empty.stderr, /Nothing has been recorded yet: the database at .* is empty/);
 });
 
 test('a damaged database is a failure in one sentence', async (t) => {
@@ -327,7 +432,7 @@ test('the screen shows how each task fared on each backend', async (t) => {
     screen,
     /21 requests · 2 sessions · 16 completed · 1 failed · 1 cancelled · 1 refused · 1 interrupted/,
   );
-  assert.match(screen, /1 running · 2 answered by the daemon itself/);
+  assert.match(screen, /1 running · 2 answered by\sthe daemon itself/);
   assert.match(
     lineWith('TASK', screen),
     /^TASK +BACKEND +REQS +OK% +HIT% +CACHED% +TTFT s +WARM s +COLD s +TOK\/S +OUT$/,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import { assertDocumented } from './documented.ts';
 import { closeSites, openSite } from './site.ts';
 
 afterEach(closeSites);
@@ -12,7 +13,7 @@ describe('anyclaude warm', () => {
     const idle = await site.command('warm');
     assert.equal(idle.code, 0, idle.stderr);
     assert.match(idle.stderr, /^Nothing is known to warm/);
-    assert.equal((await site.command('warm', '--json')).stdout, '[]\n');
+    assert.deepEqual(JSON.parse((await site.command('warm', '--json')).stdout), { schema: 1, prefills: [] });
   });
 
   it('prefills what the sessions of a project begin with, and tells of each backend how it went', async () => {
@@ -24,14 +25,32 @@ describe('anyclaude warm', () => {
     // From now on every answer ends at once.
     site.backend.server.on('held', () => site.backend.release());
     await (await asked).text();
-    const warmed = JSON.parse((await site.command('warm', '--json')).stdout);
-    assert.deepEqual(warmed.map(({ backend }: { backend: string }) => backend).toSorted(), [
+    const document = JSON.parse((await site.command('warm', '--json')).stdout);
+    assertDocumented('warm --json', document);
+    assert.deepEqual([Object.keys(document), document.schema], [['schema', 'prefills'], 1]);
+    const { prefills } = document;
+    assert.deepEqual(Object.keys(prefills[0]).toSorted(), WARM_KEYS);
+    assert.deepEqual(prefills.map(({ backend }: { backend: string }) => backend).toSorted(), [
       'lmstudio',
       'mlx-lm',
     ]);
-    for (const { result } of warmed) assert.match(result, /^(completed|skipped)$/);
+    for (const { result } of prefills) assert.match(result, /^(completed|skipped)$/);
     const shown = await site.command('warm');
     assert.match(shown.stdout, /^a session without a project on (mlx-lm|lmstudio): /m);
     assert.match((await site.command('status')).stdout, /^In pauses: (idle|running), .*warming a project/m);
   });
 });
+
+const WARM_KEYS = [
+  ...[
+    'backend',
+    'cachedTokens',
+    'computedTokens',
+    'durationMs',
+    'project',
+    'promptTokens',
+    'reason',
+    'result',
+  ],
+  'steps',
+];

@@ -58,15 +58,51 @@ for (const [name, body, says] of BAD_BODIES) {
     assert.match(error.message, says);
     assert.doesNotMatch(error.message, /\.ts|node_modules|\n/);
     assert.equal(request_id, reply.headers.get('request-id'));
+    assert.equal(request_id, reply.headers.get('x-anyclaude-request-id'));
     nothingWasSent();
   });
 }
 
-test('a key called __proto__ changes nothing', async () => {
-  const body =
-    '{"__proto__":{"polluted":1},"model":"m","max_tokens":1,"messages":[{"role":"wizard","content":"x"}]}';
-  await post(h.url, body);
-  assert.equal(({} as Record<string, unknown>)['polluted'], undefined);
+const valid = (more: string) =>
+  `{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"x"}]}]${more}}`;
+
+for (const [name, body, place] of [
+  ['of the body', valid(',"__proto__":{"polluted":1}'), 'the request body'],
+  ['of a message', valid('').replace('{"role"', '{"__proto__":{"polluted":1},"role"'), '"messages[0]"'],
+  [
+    'in a schema, written with escapes',
+    valid(',"tools":[{"name":"T","input_schema":{"a":[1,{"\\u005f_pr\\u006fto__":{"polluted":1}}]}}]'),
+    '"tools[0].input_schema.a[1]"',
+  ],
+  [
+    'under a name that a person chose',
+    valid(`,"metadata":{"${'long '.repeat(50)}":{"__proto__":1}}`),
+    '"metadata.long long long',
+  ],
+] as const) {
+  test(`a key __proto__ ${name} is refused with its place, and nothing is sent`, async () => {
+    const reply = await post(h.url, body);
+    assert.equal(reply.status, 400);
+    const { error } = (await reply.json()) as ErrorReply;
+    assert.ok(error.message.startsWith(`The key "__proto__" in ${place}`), error.message);
+    assert.ok(error.message.length < 250);
+    assert.equal(({} as Record<string, unknown>)['polluted'], undefined);
+    nothingWasSent();
+  });
+}
+
+test('a text or a tool name that says __proto__ is served', async () => {
+  const other = await startHarness();
+  try {
+    const text = 'Why is {"__proto__": 1} or "\\u005f" bad?';
+    const tools = [{ name: '__proto__', input_schema: { type: 'object', properties: {} } }];
+    const reply = await post(other.url, ask(text, { tools }));
+    assert.equal(reply.status, 200);
+    await reply.text();
+    assert.match(JSON.stringify(other.mlx.asked[0]?.conversation.messages), /__proto__/);
+  } finally {
+    await other.close();
+  }
 });
 
 test('33 MB is refused with 413, and the next request is served', async () => {

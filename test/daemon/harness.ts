@@ -32,6 +32,10 @@ export type ScriptedBackend = {
   /** Served in their order; the last one serves whatever comes after it. */
   scripts: Script[];
   status: BackendStatus;
+  /** What its tokenizer endpoint answers; it has none where that is absent. */
+  counts?: number;
+  /** Held back before a probe is answered. */
+  silence: Promise<unknown> | undefined;
   proofs: number;
   /** Requests whose answer ended or was left. */
   ended: number;
@@ -53,6 +57,8 @@ export type Harness = {
   readonly lmstudio: ScriptedBackend;
   /** The next outcome that is recorded, or one that already was. */
   outcome(at?: number): Promise<Outcome>;
+  /** By how much the daemon's clock is ahead of the real one. */
+  aheadMs: number;
   stopping: AbortController;
   draining: boolean;
   close(): Promise<void>;
@@ -68,9 +74,9 @@ export async function startHarness(
   const config = loadConfig({ flags: {}, env: { HOME: '/nowhere' }, file });
   const mlx = scripted();
   const lmstudio = scripted();
-  const fleet = createFleet([member('mlx-lm', mlx, config), member('lmstudio', lmstudio, config)], () =>
-    Date.now(),
-  );
+  const harness = { aheadMs: 0, draining: false, stopping: new AbortController() };
+  const wall = () => Date.now() + harness.aheadMs;
+  const fleet = createFleet([member('mlx-lm', mlx, config), member('lmstudio', lmstudio, config)], wall);
   const outcomes: Outcome[] = [];
   const waiting: (() => void)[] = [];
   const claude = createClaudeBackend({ name: 'claude', baseUrl: config.claude.baseUrl });
@@ -83,16 +89,15 @@ export async function startHarness(
     gauges: () => [],
     store: () => ({ queued: 0, written: 0, dropped: 0 }),
   });
-  const harness = { draining: false, stopping: new AbortController() };
   const begun: StartedRequest[] = [];
   const bugs: unknown[] = [];
   const onOutcome: ((outcome: Outcome) => void)[] = [];
   const notes = new Set<string>();
-  const live = createLive({ wall: () => Date.now() });
+  const live = createLive({ wall });
   let ids = 0;
   const deps: Deps = {
     config,
-    clock: { now: () => performance.now(), wall: () => Date.now() },
+    clock: { now: () => performance.now(), wall },
     newRequestId: () => `req_${++ids}`,
     fleet,
     claude,
@@ -110,7 +115,7 @@ export async function startHarness(
       metrics.observe(outcome);
       for (const listener of onOutcome) listener(outcome);
       live.ended(outcome);
-      deps.memory.observeOutcome(outcome, Date.now());
+      deps.memory.observeOutcome(outcome, wall());
       for (const wake of waiting.splice(0)) wake();
     },
     note: (sentence) => notes.add(sentence),
@@ -120,7 +125,7 @@ export async function startHarness(
   const port = () => (server.address() as AddressInfo).port;
   const guard = { allowedHosts: config.allowedHosts, port, ...(config.token && { token: config.token }) };
   const status = () => ({ running: true, backends: reportBackends(fleet, deps.memory) }) as never;
-  const reader = createReader({ path: databasePath, wall: () => Date.now() });
+  const reader = createReader({ path: databasePath, wall });
   const events = createEventStreams({ live, status, timing: { pingEveryMs: 20, statusEveryMs: 20 } });
   server.on(
     'request',
@@ -158,7 +163,8 @@ async function end(server: Server, { fleet, claude }: Deps): Promise<void> {
 }
 
 function scripted(): ScriptedBackend {
-  return { asked: [], scripts: [says('Hello.')], status: { state: 'up' }, proofs: 0, ended: 0 };
+  const status = { state: 'up' } as const;
+  return { asked: [], scripts: [says('Hello.')], status, silence: undefined, proofs: 0, ended: 0 };
 }
 
 function member(name: string, script: ScriptedBackend, { backends }: Config): Member {
@@ -169,7 +175,10 @@ function member(name: string, script: ScriptedBackend, { backends }: Config): Me
     config,
     backend: scriptedBackend(name, script),
     gate: { idle: true, inFlight: 0, queued: 0 },
-    probe: async () => script.status,
+    probe: async () => {
+      await script.silence;
+      return script.status;
+    },
     proveAlive: async () => {
       script.proofs += 1;
       if (script.status.state !== 'up') throw new Error('no proof');
@@ -192,6 +201,7 @@ function scriptedBackend(name: string, script: ScriptedBackend): Backend {
       const first = await iterator.next();
       return { queueMs: 0, items: counted(first, iterator, script) };
     },
+    countTokens: async () => script.counts,
     async close() {},
   };
 }

@@ -27,6 +27,7 @@ describe('side requests beside a conversation that goes on', () => {
     const went = [];
     for (let id = 1; id <= 11; id += 1) went.push(await agent(`agent${id}`));
     assert.deepEqual(went, [...Array(9).fill('mlx-lm'), 'lmstudio', 'lmstudio']);
+    assert.equal((await site.outcome(11)).decision?.reason, 'crowding');
     assert.equal(await agent('agent3'), 'mlx-lm', 'what goes on takes the place of its own beginning');
     assert.equal(
       await asked('What is this project? And what else?'),

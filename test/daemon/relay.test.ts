@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { bodyOf, type FakeMessages, json, startFakeMessages } from '../fake/messages.ts';
+import {
+  bodyOf,
+  type FakeMessages,
+  frame,
+  html,
+  json,
+  type Reply,
+  stall,
+  startFakeMessages,
+} from '../fake/messages.ts';
 import { ask, type Harness, post, startHarness } from './harness.ts';
 
 let claude: FakeMessages;
@@ -70,6 +79,66 @@ test('an error of the Claude API passes with its status, its headers and its tex
   });
 });
 
+for (const [name, stream, fault, message] of [
+  ['a stream that ends without message_stop', cutAnswer, 'truncated', /ended before it said/],
+  ['an error event', errorEvent, 'overloaded', /claude answered with an error \(overloaded\)/],
+] as const) {
+  test(`${name} passes byte for byte and is recorded as failed`, async () => {
+    claude.next(stream());
+    const reply = await post(h.url, ask('x'), { headers: KEYS });
+    assert.equal(await reply.text(), bodyOf(stream()).toString());
+    const outcome = await h.outcome();
+    assert.deepEqual(outcome.ending, { result: 'failed', phase: 'mid-stream', fault });
+    assert.match(outcome.message ?? '', message);
+    assert.doesNotMatch(outcome.message ?? '', /a secret/);
+  });
+}
+
+function cutAnswer(): Reply {
+  const whole = claude.says('Hello from Messages.');
+  return { ...whole, parts: whole.parts.slice(0, 3) };
+}
+
+function errorEvent(): Reply {
+  const error = { type: 'overloaded_error', message: 'Overloaded by a secret' };
+  return { ...cutAnswer(), parts: [...cutAnswer().parts, frame('error', { error })] };
+}
+
+test('a reply of 200 that is no answer of a model is passed on and recorded as failed', async () => {
+  const cases = [
+    [html, 'protocol'],
+    [{ ...json({}), parts: ['{"id":"msg_1","cont'] }, 'truncated'],
+    [json({ type: 'error', error: { type: 'api_error', message: 'Oh.' } }), 'status'],
+  ] as const;
+  for (const [at, [sent, fault]] of cases.entries()) {
+    claude.next(sent);
+    const reply = await post(h.url, ask('x', { stream: false }), { headers: KEYS });
+    assert.equal(await reply.text(), bodyOf(sent).toString());
+    const { ending } = await h.outcome(at);
+    assert.deepEqual(ending, { result: 'failed', phase: 'before-first-token', fault });
+  }
+});
+
+for (const when of ['before the first byte', 'in mid-stream'] as const) {
+  test(`an answer of the Claude API cut ${when} by the end of the daemon is recorded as that`, async () => {
+    const never = new Promise(() => {});
+    const inMidStream = when === 'in mid-stream';
+    claude.next(inMidStream ? claude.says({ text: 'first and second half', middle: never }) : stall);
+    const asked = post(h.url, ask('x'), { headers: KEYS });
+    await claude.post(0);
+    const reader = inMidStream ? (await asked).body?.getReader() : undefined;
+    for (let heard = ''; reader && !heard.includes('firs'); ) {
+      heard += new TextDecoder().decode((await reader.read()).value);
+    }
+    h.stopping.abort(new Error('The daemon stops.'));
+    const { ending, message } = await h.outcome();
+    const phase = inMidStream ? 'mid-stream' : 'before-first-token';
+    assert.deepEqual(ending, { result: 'failed', phase, fault: 'draining' });
+    assert.match(message ?? '', /stopped/);
+    if (!inMidStream) assert.equal((await asked).status, 503);
+  });
+}
+
 test('titles, probes, counts and bodies that this version cannot read are forwarded too', async () => {
   const title = {
     model: 'm',
@@ -89,9 +158,22 @@ test('titles, probes, counts and bodies that this version cannot read are forwar
     headers: { 'content-type': 'application/json', ...KEYS },
   });
   assert.deepEqual(await count.json(), { input_tokens: 12 });
+  const polluting = '{"__proto__":{"polluted":1},"model":"m","messages":[{"role":"user","content":"x"}]}';
+  await (await post(h.url, polluting, { headers: KEYS })).text();
+  // What is refused on the way to a local server is the API's own business: not a byte of it is changed.
+  assert.equal(claude.posts.at(-1)?.body.toString(), polluting);
+  const unreadable = await fetch(`${h.url}/v1/messages/count_tokens?beta=true`, {
+    method: 'POST',
+    body: '{"zz":1}',
+    headers: { 'content-type': 'application/json', ...KEYS },
+  });
+  await unreadable.text();
+  assert.equal(claude.posts.at(-1)?.body.toString(), '{"zz":1}');
   assert.deepEqual(
     claude.posts.map(({ path }) => path),
-    ['/v1/messages?beta=true', '/v1/messages?beta=true', '/v1/messages/count_tokens?beta=true'],
+    ['messages', 'messages', 'messages/count_tokens', 'messages', 'messages/count_tokens'].map(
+      (path) => `/v1/${path}?beta=true`,
+    ),
   );
 });
 

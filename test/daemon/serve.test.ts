@@ -62,6 +62,39 @@ test('an edit goes to the edit backend and stays there through its tool loop', a
   assert.deepEqual((await h.outcome(0)).toolCalls, ['Read']);
 });
 
+const TOOL = { name: 'Report', description: 'Reports.', input_schema: { type: 'object', properties: {} } };
+
+for (const tool_choice of [{ type: 'any' }, { type: 'tool', name: 'Report' }]) {
+  test(`a question that insists on a tool never reaches mlx_lm.server (${tool_choice.type})`, async () => {
+    h.mlx.status = { state: 'up', flavour: 'mlx-lm' };
+    h.lmstudio.scripts = [calls('toolu_1', 'Report', {})];
+    await h.deps.fleet.probeIdle();
+    const question = ask('What does total() return?', { tools: [TOOL], tool_choice });
+    const reply = await post(h.url, question);
+
+    assert.equal(reply.headers.get('x-anyclaude-backend'), 'lmstudio');
+    assert.equal(reply.headers.get('x-anyclaude-reason'), 'unsupported');
+    assert.match(await reply.text(), /"tool_use"/);
+    assert.equal(h.mlx.asked.length, 0);
+
+    h.lmstudio.status = { state: 'down', lastError: 'It is gone.' };
+    await h.deps.fleet.probeIdle();
+    const refused = await post(h.url, question);
+    assert.ok(refused.status >= 400);
+    assert.match(await refused.text(), /mlx-lm cannot be made to call a tool/);
+    assert.equal(h.mlx.asked.length, 0);
+  });
+}
+
+test('a free choice of tools may go to mlx_lm.server', async () => {
+  h.mlx.status = { state: 'up', flavour: 'mlx-lm' };
+  await h.deps.fleet.probeIdle();
+  const free = { tools: [TOOL], tool_choice: { type: 'auto' } };
+  const reply = await post(h.url, ask('What does total() return?', free));
+  await reply.text();
+  assert.equal(reply.headers.get('x-anyclaude-backend'), 'mlx-lm');
+});
+
 test('the official client reads the stream and the folded message alike', async () => {
   h.mlx.scripts = [says('Hello there.')];
   const client = new Anthropic({ baseURL: h.url, apiKey: 'k', maxRetries: 0 });

@@ -74,6 +74,10 @@ test('the tarball holds what runs and nothing of the workshop', async () => {
   assert.ok(files.includes('package/dist/cli/main.cjs'));
   assert.ok(files.includes('package/cli/serve-mlx.py'));
   assert.ok(files.includes('package/LICENSE'));
+  const readme = await readFile(join(root, 'README.md'), 'utf8');
+  for (const [, linked = ''] of readme.matchAll(/\]\((docs\/[\w-]+\.md)\)/g)) {
+    assert.ok(files.includes(`package/${linked}`), `${linked}, which the README points to`);
+  }
   for (const file of ['index.html', 'main.js', 'style.css', 'icon.svg']) {
     assert.ok(files.includes(`package/dist/daemon/page/${file}`), file);
   }

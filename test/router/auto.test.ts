@@ -81,6 +81,38 @@ function route(memory: Memory, question: Question): Decision {
   return made;
 }
 
+type Flapping = {
+  readonly mode: Mode;
+  readonly flapper: string;
+  readonly editTurn: number;
+  readonly upS: number;
+  readonly downS: number;
+};
+
+/** Who was used, call by call, while a backend is up and down 100 times: a turn a minute, and one in each phase. */
+function flapped({ mode, flapper, editTurn, upS, downS }: Flapping): readonly string[] {
+  const memory = taught();
+  let nowMs = MINUTE;
+  const used: string[] = [];
+  const call = (state: 'up' | 'down') => {
+    const turnId = `t${used.length}`;
+    const chain = prompt('f', 20 + Math.floor(used.length / 10));
+    const states = { [flapper]: state };
+    const { backend } = route(memory, { mode, chain, nowMs, states, turnId, editTurn }).targets[0];
+    memory.observe(answered(backend, chain, { turn: { sessionId: 's', turnId } }), nowMs);
+    used.push(backend);
+  };
+  for (let at = 0; at < 200; at += 1) {
+    const phaseS = at % 2 === 0 ? upS : downS;
+    const calls = Math.max(1, Math.floor(phaseS / 60));
+    for (let n = 0; n < calls; n += 1) {
+      nowMs += (phaseS * 1000) / calls;
+      call(at % 2 === 0 ? 'up' : 'down');
+    }
+  }
+  return used;
+}
+
 function bill(
   memory: Memory,
   candidates: readonly Candidate[],
@@ -249,29 +281,55 @@ describe('mode auto', () => {
     assert.deepEqual(questions(taught()), questions(taught()));
   });
 
-  for (const [what, everyMs] of [
-    ['second', 1000],
-    ['half minute', 30_000],
+  const RHYTHMS = [
+    ['each second', 1, 1],
+    ['each half minute', 30, 30],
+    ['for 10 s every 2 minutes', 120, 10],
+    ['for 10 s every 5 minutes', 300, 10],
+    ['for 30 s every 10 minutes', 600, 30],
+  ] as const;
+  // By its bill `auto` never goes to mlx-lm here: nothing would be shown of its losses.
+  for (const [mode, flapper, editTurn] of [
+    ['auto', 'lmstudio', 0.9],
+    ['task', 'lmstudio', 0.9],
+    ['task', 'mlx-lm', 0.1],
   ] as const) {
-    it(`switches at most twice while a backend goes down and up 100 times, one call each ${what}`, () => {
-      const memory = taught();
-      const used = Array.from({ length: 200 }, (_, at) => {
-        const states = { 'mlx-lm': at % 2 === 1 ? ('down' as const) : ('up' as const) };
-        const nowMs = MINUTE + at * everyMs;
-        const chain = prompt('f', 20 + Math.floor(at / 10));
-        const { backend } = route(memory, { chain, nowMs, states, turnId: `t${at}` }).targets[0];
-        memory.observe(answered(backend, chain, { turn: { sessionId: 's', turnId: `t${at}` } }), nowMs);
-        return backend;
+    for (const [what, upS, downS] of RHYTHMS) {
+      it(`switches at most twice while ${flapper} is lost 100 times, ${what} (${mode})`, () => {
+        const used = flapped({ mode, flapper, editTurn, upS, downS });
+        assert.equal(used[0], flapper, 'it was in use before it was first lost');
+        const switches = used.filter((backend, at) => at > 0 && backend !== used[at - 1]).length;
+        assert.ok(switches <= 2, `${switches} switches`);
       });
-      const switches = used.filter((backend, at) => at > 0 && backend !== used[at - 1]).length;
-      assert.ok(switches <= 2, `${switches} switches`);
+    }
+  }
+
+  it('leaves a backend that is lost every half hour after a few tries', () => {
+    const used = flapped({ mode: 'auto', flapper: 'lmstudio', editTurn: 0.9, upS: 1500, downS: 60 });
+    assert.ok(used.filter((backend, at) => at > 0 && backend !== used[at - 1]).length <= 3);
+    assert.equal(used.at(-1), 'mlx-lm');
+  });
+
+  for (const mode of ['auto', 'task'] as const) {
+    it(`keeps a turn that begins to edit from a backend that comes and goes, and says why (${mode})`, () => {
+      const memory = taught();
+      const turn = { mode, turnId: 't', insideToolLoop: true };
+      const question = { ...turn, chain: prompt('a', 10), editTurn: 0.02, insideToolLoop: false };
+      assert.equal(route(memory, { ...question, nowMs: MINUTE }).targets[0].backend, 'mlx-lm');
+      memory.observe(answered('lmstudio', prompt('x', 2), { ending: 'failed', fault: 'connect' }), MINUTE);
+      const edit = { ...turn, editTurn: 0.99, reason: 'edit-tool-used' } as const;
+      const stays = route(memory, { ...edit, chain: prompt('a', 11), nowMs: MINUTE + 2000 });
+      assert.deepEqual([stays.targets[0].backend, stays.reason], ['mlx-lm', 'unsteady']);
+      assert.match(stays.detail, /lmstudio is passed over: it was lost 1 time/);
+      const moves = route(memory, { ...edit, chain: prompt('a', 12), nowMs: 5 * MINUTE });
+      assert.deepEqual([moves.targets[0].backend, moves.reason], ['lmstudio', 'crossed-to-edit']);
     });
   }
 
   it('trusts a backend again that has stayed up', () => {
     const memory = taught();
     memory.observe(answered('mlx-lm', prompt('x', 2), { ending: 'failed', fault: 'connect' }), MINUTE);
-    assert.match(memory.unsteady('mlx-lm', MINUTE + 1000) ?? '', /lost 1 time .* 119 s/);
+    assert.match(memory.unsteady('mlx-lm', MINUTE + 1000) ?? '', /lost 1 time lately .* 119 s/);
     assert.equal(memory.unsteady('mlx-lm', 4 * MINUTE), undefined);
   });
 });
@@ -291,6 +349,40 @@ describe('a server that is not what it was', () => {
     memory.met('mlx-lm', { model: 'second' }, MINUTE);
     assert.equal(memory.match('mlx-lm', prompt('day', 20), MINUTE).tokens, 0);
     assert.equal(memory.speed('mlx-lm').samples, 0);
+  });
+});
+
+describe('another model', () => {
+  const turn = { sessionId: 's', turnId: 't' };
+  const spoiled = () => {
+    const memory = taught();
+    memory.met('lmstudio', { model: 'first' }, MINUTE);
+    const edits = Array<'failed'>(20).fill('failed');
+    memory.observe(answered('lmstudio', prompt('e', 1), { edits }), MINUTE);
+    assert.match(memory.editsFailing('lmstudio', turn, MINUTE) ?? '', /20 of its last 20/);
+    return memory;
+  };
+  const isTrusted = (memory: Memory) => {
+    assert.equal(memory.editsFailing('lmstudio', turn, MINUTE), undefined);
+    assert.equal(
+      memory.editFailureShare('lmstudio', 'now'),
+      createMemory().editFailureShare('lmstudio', 'now'),
+    );
+  };
+
+  it('is not held to how the edits of the one before it fared', () => {
+    const memory = spoiled();
+    memory.met('lmstudio', { model: 'first', state: 'down' }, MINUTE);
+    assert.match(memory.editsFailing('lmstudio', turn, MINUTE) ?? '', /20 of its last 20/, 'the same model');
+    memory.met('lmstudio', { model: 'second' }, MINUTE);
+    isTrusted(memory);
+  });
+
+  it('is not either where it came while no daemon ran', () => {
+    const restored = createMemory(undefined, JSON.parse(JSON.stringify(spoiled())));
+    restored.met('lmstudio', { model: 'second' }, MINUTE);
+    isTrusted(restored);
+    isTrusted(createMemory(undefined, JSON.parse(JSON.stringify(restored))));
   });
 });
 
@@ -323,12 +415,78 @@ describe('a backend that tells nothing of its cache', () => {
 });
 
 describe('what memory has learned', () => {
+  const turn = { sessionId: 's', turnId: 't' };
+  const fresh = createMemory();
+  const restart = (memory: Memory) => createMemory(undefined, JSON.parse(JSON.stringify(memory)));
+
   it('outlives the process but for what servers hold', () => {
     const memory = taught({ 'mlx-lm': 600, lmstudio: 100 });
     const restored = createMemory(undefined, JSON.parse(JSON.stringify(memory)));
     const work = { uncached: 20_000, cached: 0 };
     assert.deepEqual(restored.speed('lmstudio').ttft(work), memory.speed('lmstudio').ttft(work));
     assert.equal(restored.match('lmstudio', prompt('day', 20), MINUTE).tokens, 0);
+  });
+
+  it('has how edits fared in it: the share that is expected to fail, and the pause of a backend', () => {
+    const memory = taught();
+    const edits = (backend: string, result: 'ok' | 'failed', count: number) =>
+      memory.observe(answered(backend, prompt('e', 1), { edits: Array(count).fill(result) }), MINUTE);
+    edits('mlx-lm', 'ok', 200);
+    edits('lmstudio', 'failed', 20);
+    const restored = restart(memory);
+    for (const backend of ['mlx-lm', 'lmstudio']) {
+      for (const when of ['now', 'later'] as const) {
+        assert.equal(restored.editFailureShare(backend, when), memory.editFailureShare(backend, when));
+      }
+    }
+    assert.match(restored.editsFailing('lmstudio', turn, 2 * MINUTE) ?? '', /20 of its last 20 edits failed/);
+    assert.equal(restored.editsFailing('mlx-lm', turn, 2 * MINUTE), undefined);
+    assert.equal(
+      restored.editsFailing('lmstudio', turn, 12 * MINUTE),
+      undefined,
+      'its pause ends as it would',
+    );
+    // One more success or failure teaches both the same.
+    for (const each of [memory, restored]) {
+      each.rememberTurn(turn, { backend: 'lmstudio', task: 'edit' }, 12 * MINUTE);
+      each.observe(answered('lmstudio', prompt('e', 1), { edits: ['ok'] }), 12 * MINUTE);
+      assert.equal(each.editsFailing('lmstudio', { turnId: 'u' }, 12 * MINUTE), undefined);
+    }
+  });
+
+  it('has in it what share of a pause is used to catch up', () => {
+    const memory = taught();
+    for (let at = 0; at < 40; at += 1) {
+      const turnName = { sessionId: 's', turnId: `t${at}` };
+      memory.rememberTurn(turnName, { backend: 'lmstudio', task: 'edit' }, at * MINUTE);
+      memory.observe(answered('lmstudio', prompt('c', 20), { turn: turnName }), at * MINUTE);
+      const read = { backend: 'mlx-lm', fromTokens: 0, toTokens: 30_000 };
+      memory.caughtUp(turnName, read);
+    }
+    assert.ok(memory.catchUpShare('mlx-lm') > 0.9);
+    assert.equal(restart(memory).catchUpShare('mlx-lm'), memory.catchUpShare('mlx-lm'));
+    assert.equal(restart(restart(memory)).catchUpShare('mlx-lm'), memory.catchUpShare('mlx-lm'));
+  });
+
+  it('leads to the same decisions in the next process', () => {
+    const memory = taught();
+    const edits = Array<'ok'>(200).fill('ok');
+    memory.observe(answered('mlx-lm', prompt('e', 1), { edits }), MINUTE);
+    const restored = restart(memory);
+    for (const each of [memory, restored]) each.met('mlx-lm', { state: 'up' }, MINUTE);
+    const asked = (editTurn: number): Asked => ({ chain: prompt('n', 14), promptTokens: 21_000, editTurn });
+    for (const editTurn of [0.05, 0.3, 0.6, 0.95]) {
+      const [before, after] = [memory, restored].map((each) => bill(each, both, asked(editTurn), MINUTE));
+      assert.deepEqual(after, before);
+    }
+  });
+
+  it('of an earlier version, which saved less, is taken over', () => {
+    const { servers, habits } = JSON.parse(JSON.stringify(taught()));
+    const restored = createMemory(undefined, { servers, habits });
+    assert.ok(restored.speed('mlx-lm').samples > 0);
+    assert.equal(restored.editFailureShare('mlx-lm', 'later'), fresh.editFailureShare('mlx-lm', 'later'));
+    assert.equal(restored.catchUpShare('mlx-lm'), 0);
   });
 
   it('is nothing where the file is damaged', () => {
@@ -338,10 +496,16 @@ describe('what memory has learned', () => {
       [],
       { servers: 7, habits: { shapes: 1 } },
       { servers: { 'mlx-lm': [] } },
+      { edits: 7, caughtUp: 'x' },
+      { edits: { 'mlx-lm': { calls: 'ok', counted: 3 }, lmstudio: null }, caughtUp: { 'mlx-lm': 7 } },
+      { edits: { 'mlx-lm': { calls: ['bad'], counted: { all: -1, failed: 2 }, pausedUntilMs: 'x' } } },
     ]) {
       const restored = createMemory(undefined, saved);
       assert.equal(restored.speed('mlx-lm').samples, 0);
       assert.ok(restored.habits.growthTokens > 0);
+      assert.equal(restored.editFailureShare('mlx-lm', 'later'), fresh.editFailureShare('mlx-lm', 'later'));
+      assert.equal(restored.editsFailing('mlx-lm', turn, 0), undefined);
+      assert.equal(restored.catchUpShare('mlx-lm'), 0);
     }
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { logOdds, readingOf } from '../../router/classifier-model.ts';
 import { classify, explainClassification, SHIPPED } from '../../router/classify.ts';
 import { CLASSIFY_REASONS, type ClassifyReason, type Task } from '../../router/decision.ts';
 import type { EarlierTurn, TurnEvidence } from '../../router/turn.ts';
@@ -172,16 +173,31 @@ describe('classify', () => {
     const explained = explainClassification(evidence({ promptText: 'Why does it drip?' }));
     const [classification, signals] = [explained.classification, explained.signals()];
     assert.equal(classification.task, 'analysis');
-    const strengths = signals.map(({ logOdds }) => Math.abs(logOdds));
+    const strengths = signals.map(({ value }) => Math.abs(value));
     assert.ok(strengths.length > 3);
     assert.deepEqual(
       strengths,
       strengths.toSorted((a, b) => b - a),
     );
     assert.ok(
-      signals.some(({ name, logOdds }) => name.startsWith('rule question-words') && logOdds < 0),
+      signals.some(({ name, value }) => name.startsWith('words: rule question-words') && value < 0),
       JSON.stringify(signals),
     );
+  });
+
+  it('adds up every feature of the wording before it names the strongest, and names no word of it', () => {
+    assert.ok('model' in SHIPPED);
+    for (const promptText of ['Fix the failing test, please', 'commit this', 'Why does it drip?']) {
+      const { linear, features } = readingOf(SHIPPED.model, evidence({ promptText }));
+      const wording = features.filter(({ group, name }) => group === 'words' && !name.startsWith('rule '));
+      const sum = logOdds({ ...linear, bias: 0 }, wording);
+      const signals = explainClassification(evidence({ promptText })).signals();
+      const found = signals.find(({ name }) => name === 'words: its wording');
+      assert.ok(found && Math.abs(found.value - sum) < 1e-9, `${promptText}: ${found?.value}, not ${sum}`);
+      assert.ok(signals.length <= 8);
+      const names = signals.map(({ name }) => name).join('; ');
+      assert.doesNotMatch(names, /fix|failing|commit|drip/i);
+    }
   });
 
   it('has no trained signals to name where a rule was certain', () => {

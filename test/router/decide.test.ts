@@ -374,6 +374,33 @@ const table: readonly Row[] = [
     'unsteady',
   ],
   [
+    'without a bill it is passed over, too',
+    { candidates: [candidate('mlx-lm', { unsteady: 'it was lost twice' }), lmstudio] },
+    ['lmstudio', 'mlx-lm'],
+    'unsteady',
+  ],
+  [
+    'by task alone, a conversation that is there already stays',
+    {
+      candidates: [candidate('mlx-lm', { unsteady: 'it was lost twice' }), lmstudio],
+      last: { backend: 'mlx-lm', dwellMs: 1000, idleMs: 1000 },
+    },
+    ['mlx-lm', 'lmstudio'],
+    'task',
+  ],
+  [
+    'a side request goes where it pushes nothing out of the cache',
+    { costs: costs(2, 3), candidates: [candidate('mlx-lm', { crowding: 'it is full' }), lmstudio] },
+    ['lmstudio', 'mlx-lm'],
+    'crowding',
+  ],
+  [
+    'by task alone, room in the cache is not asked for',
+    { candidates: [candidate('mlx-lm', { crowding: 'it is full' }), lmstudio] },
+    ['mlx-lm', 'lmstudio'],
+    'task',
+  ],
+  [
     'an override outranks the bill',
     { costs: costs(60, 2), override: { route: 'analysis' } },
     ['mlx-lm', 'lmstudio'],

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { processStart, registerDaemon } from '../../store/daemons.ts';
-import type { StoreDatabase } from '../../store/database.ts';
+import { openDatabase, type StoreDatabase } from '../../store/database.ts';
+import { statsReport } from '../../store/report.ts';
 import { toRunning } from '../../store/row.ts';
 import { writeRecords } from '../../store/write.ts';
 import { freshStore, NOW_MS, openedStore, temporaryFolder } from './sample.ts';
@@ -68,6 +69,23 @@ test('what dead daemons left in flight is interrupted, what living ones and this
     'alive-start-unknown': 'running',
     self: 'running',
   });
+});
+
+test('a reader sees as interrupted what dead daemons left in flight, and changes nothing', async (t) => {
+  const store = await freshStore(t);
+  const start = (await processStart(process.pid)) ?? null;
+  await leaveBehind(store, "gone, 'quoted'", { pid: await deadPid() });
+  await leaveBehind(store, 'alive', { pid: process.pid, process_start: start });
+  const before = await store.db.selectFrom('requests').selectAll().execute();
+  const opened = await openDatabase({ path: store.path, mode: 'read', nowMs: NOW_MS });
+  assert.ok(opened.state === 'open');
+  t.after(() => opened.database.close());
+  assert.deepEqual(await results(opened.database), { "gone, 'quoted'": 'interrupted', alive: 'running' });
+  const seen = await opened.database.db.selectFrom('requests').selectAll().execute();
+  assert.deepEqual(Object.keys(seen[0] ?? {}), Object.keys(before[0] ?? {}));
+  const { totals } = await statsReport(opened.database.db, { sinceMs: 0, untilMs: NOW_MS }, 'route');
+  assert.deepEqual([totals.requests, totals.interrupted, totals.running], [2, 1, 1]);
+  assert.deepEqual(await store.db.selectFrom('requests').selectAll().execute(), before);
 });
 
 test('a process that runs has one start, and a process that does not has none', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -10,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { sql } from 'kysely';
 import { MIGRATIONS } from '../../migrations/index.ts';
@@ -136,6 +137,41 @@ test('a newer schema is neither written nor read, and stays as it is to the byte
     assert.match(opened.message, /newer anyclaude/);
   }
   assert.deepEqual(readFileSync(path), before);
+});
+
+/** The files of a daemon that was killed: what it committed last stands in the WAL alone. */
+const copyOf = (t: TestContext, path: string) => {
+  const copy = join(temporaryFolder(t), 'anyclaude.db');
+  for (const suffix of ['', '-wal']) copyFileSync(path + suffix, copy + suffix);
+  return copy;
+};
+const bytesOf = (path: string) => ['', '-wal'].map((suffix) => readFileSync(path + suffix).toString('hex'));
+
+test('a database of a newer program that was killed keeps its WAL where it is', async (t) => {
+  const path = join(temporaryFolder(t), 'anyclaude.db');
+  const { db } = await openedStore(t, path);
+  await sql`insert into kysely_migration (name, timestamp) values ('9999-later', '')`.execute(db);
+  const copy = copyOf(t, path);
+  const before = bytesOf(copy);
+  const opened = await openDatabase({ path: copy, mode: 'write', nowMs: NOW_MS });
+  assert.ok(opened.state === 'unusable' && opened.why === 'newer');
+  assert.deepEqual(bytesOf(copy), before);
+});
+
+test('a damaged database is moved aside with its WAL, both as they were', async (t) => {
+  const path = join(temporaryFolder(t), 'anyclaude.db');
+  const { db } = await openedStore(t, path);
+  await sql`pragma wal_checkpoint(truncate)`.execute(db);
+  await writeRecords(db, [toEnded(outcome('in the WAL'), 'd-1')]);
+  const copy = copyOf(t, path);
+  const bytes = readFileSync(copy);
+  bytes.fill(0xff, 4096 * 4, 4096 * 12);
+  writeFileSync(copy, bytes);
+  const before = bytesOf(copy);
+  const opened = await openDatabase({ path: copy, mode: 'write', nowMs: NOW_MS });
+  assert.ok(opened.state === 'open' && opened.movedAside !== undefined);
+  await opened.database.close();
+  assert.deepEqual(bytesOf(opened.movedAside), before);
 });
 
 test('reading needs no daemon and creates no database', async (t) => {

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Outcome } from '../../router/outcome.ts';
-import { kvTotals } from '../../store/kv-figures.ts';
 import { emptyReport, STATS_BY, type StatsBy, statsReport } from '../../store/report.ts';
 import { toEnded } from '../../store/row.ts';
 import { writeRecords } from '../../store/write.ts';
-import { writeMany } from './many-requests.ts';
 import { freshStore, NOW_MS, outcome } from './sample.ts';
 import { writeWorkingDay } from './working-day.ts';
 
@@ -147,22 +145,6 @@ test('only requests that started in the range are counted, both ends included', 
   const outside = [at('before', RANGE.sinceMs - 1), at('after', RANGE.untilMs + 1)];
   const { totals } = await reportOf(t, [...outside, at('first', RANGE.sinceMs), at('last', RANGE.untilMs)]);
   assert.equal(totals.requests, 2);
-});
-
-test('what the caches did is what a look at every row says', async (t) => {
-  const store = await freshStore(t);
-  await writeMany(store, { count: 150, fromMs: RANGE.sinceMs, untilMs: RANGE.untilMs });
-  const { kvCache } = await statsReport(store.db, RANGE, 'route');
-  const { saved, breaks, ...tokens } = kvCache;
-  const { saved: rightSaved, breaks: rightBreaks, ...rightTokens } = await kvTotals(store.db, RANGE);
-  assert.deepEqual(tokens, rightTokens);
-  assert.ok(saved !== null && rightSaved !== null);
-  assert.equal(saved.requests, rightSaved.requests);
-  assert.equal(saved.predictedRequests, rightSaved.predictedRequests);
-  for (const bound of ['seconds', 'lowSeconds', 'highSeconds'] as const)
-    assert.equal(saved[bound].toFixed(6), rightSaved[bound].toFixed(6));
-  assert.deepEqual(breaks.causes, rightBreaks.causes);
-  assert.equal(breaks.count, rightBreaks.count);
 });
 
 test('tokens that went to the Claude API are told apart by model, each sort of token once', async (t) => {

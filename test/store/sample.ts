@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Outcome } from '../../router/outcome.ts';
+import { registerDaemon } from '../../store/daemons.ts';
 import { openDatabase, type StoreDatabase } from '../../store/database.ts';
 
 export const NOW_MS = Date.parse('2026-03-04T12:00:00Z');
@@ -26,6 +27,11 @@ export async function openedStore(t: TestContext, path: string): Promise<StoreDa
 
 export function freshStore(t: TestContext): Promise<StoreDatabase> {
   return openedStore(t, join(temporaryFolder(t), 'anyclaude.db'));
+}
+
+/** The daemon of that id lives as long as this process: what it works on is in flight, not interrupted. */
+export function registerLiving(store: StoreDatabase, daemonId: string): Promise<void> {
+  return registerDaemon(store.db, { daemonId, pid: process.pid, startedAtMs: NOW_MS, version: '0.0.0' });
 }
 
 /** A completed analysis request on mlx-lm: 1,000 prompt tokens, 900 of them cached, 100 put out, 99 of them in 2 s. */

@@ -4,7 +4,7 @@ import type { Outcome } from '../../router/outcome.ts';
 import type { StoreDatabase } from '../../store/database.ts';
 import { type PendingRecord, toEnded, toRunning } from '../../store/row.ts';
 import { writeRecords } from '../../store/write.ts';
-import { NOW_MS, outcome } from './sample.ts';
+import { NOW_MS, outcome, registerLiving } from './sample.ts';
 
 type Answer = { readonly promptTokens: number; readonly cachedTokens: number; readonly ttftMs: number };
 
@@ -62,5 +62,6 @@ export async function writeWorkingDay(store: StoreDatabase): Promise<void> {
     { ...interrupted, request: { ...interrupted.request, result: 'interrupted' } },
     toRunning({ requestId: 'running', startedAtMs: NOW_MS }, 'd-1'),
   ];
+  await registerLiving(store, 'd-1');
   await writeRecords(store.db, records);
 }

@@ -174,7 +174,7 @@ test('the figures are those of `stats --json`, the sessions those of `sessions -
   const stats = await get<{ schema: number; totals: { requests: number; cacheBreaks: number } }>(
     '/api/stats?since=3h',
   );
-  assert.equal(stats.schema, 2);
+  assert.equal(stats.schema, 3);
   assert.deepEqual([stats.totals.requests, stats.totals.cacheBreaks], [120, 1]);
   const { sessions } = await get<{ sessions: { session: string; requests: number }[] }>('/api/sessions');
   assert.deepEqual(

@@ -1,9 +1,11 @@
 // Pauses from the socket to the backend: what is sent when nobody waits, and how it gives way.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { afterEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openPauses, type Pauses } from '../../../daemon/keeper/open.ts';
+import { openPauses, type Pauses, type PausesOptions } from '../../../daemon/keeper/open.ts';
 import type { Power } from '../../../daemon/keeper/power.ts';
 import type { PrefillJob } from '../../../daemon/keeper/prefill.ts';
 import type { Warmup } from '../../../router/warmup.ts';
@@ -32,7 +34,9 @@ afterEach(async () => {
   }
 });
 
-async function start(settings: object = {}, power: Power = async () => 'mains'): Promise<Site> {
+type Options = { readonly power?: Power; readonly recorder?: PausesOptions['recorder'] };
+
+async function start(settings: object = {}, { power, recorder }: Options = {}): Promise<Site> {
   const harness = await startHarness({ mode: 'task', ...settings });
   harness.lmstudio.status = { state: 'up', flavour: 'llama.cpp' };
   harness.mlx.status = { state: 'up', flavour: 'mlx-lm' };
@@ -40,9 +44,9 @@ async function start(settings: object = {}, power: Power = async () => 'mains'):
   const warmups: Warmup[] = [];
   const pauses = openPauses({
     deps: harness.deps,
-    recorder: { warmup: (warmup) => warmups.push(warmup) },
+    recorder: recorder ?? { warmup: (warmup) => warmups.push(warmup) },
     metrics: harness.metrics,
-    power,
+    power: power ?? (async () => 'mains'),
     settleMs: 1,
   });
   harness.onOutcome.push(pauses.served);
@@ -141,13 +145,107 @@ describe('a pause', () => {
     assert.deepEqual(site.bugs, []);
   });
 
+  it('ends with the headers of a request, whatever it asks for, while its body is still on its way', async () => {
+    for (const path of ['/v1/messages', '/v1/messages/count_tokens']) {
+      const site = await start();
+      const seen: string[] = [];
+      site.lmstudio.scripts = [
+        async function* (asked, signal) {
+          signal.addEventListener('abort', () => seen.push('aborted'));
+          yield* hangs(() => seen.push('prefilling'))(asked, signal);
+        },
+      ];
+      await done(post(site.url, question()));
+      await until(() => seen.includes('prefilling'));
+      const body = JSON.stringify(question());
+      const headers = { 'content-type': 'application/json', 'content-length': body.length };
+      const sent = request(`${site.url}${path}`, { method: 'POST', headers });
+      const answered = once(sent, 'response');
+      sent.write(body.slice(0, 9));
+      await until(() => seen.includes('aborted'));
+      assert.ok(site.deps.traffic.inFlight > 0, path);
+      sent.end(body.slice(9));
+      const [response] = await answered;
+      response.resume();
+      await until(() => site.deps.traffic.inFlight === 0);
+    }
+  });
+
+  it('comes back after a request that was broken off or refused while it was read', async () => {
+    const site = await start({ catchUp: { enabled: false }, bodyLimitBytes: 1024 * 1024 });
+    const headers = { 'content-type': 'application/json', 'content-length': 100 };
+    const sent = request(`${site.url}/v1/messages`, { method: 'POST', headers });
+    sent.on('error', () => {});
+    sent.write('{');
+    await until(() => site.deps.traffic.inFlight === 1);
+    sent.destroy();
+    await until(() => site.deps.traffic.inFlight === 0);
+    const refused = await post(site.url, 'x'.repeat(1024 * 1024 + 1));
+    assert.equal(refused.status, 413);
+    await refused.text();
+    await until(() => site.deps.traffic.inFlight === 0);
+    assert.deepEqual(site.bugs, []);
+  });
+
+  it('is taken up by the clock when what stood in its way is gone: a backend that was down, or the battery', async () => {
+    for (const inTheWay of ['backend', 'battery']) {
+      let answers: Awaited<ReturnType<Power>> = inTheWay === 'battery' ? 'battery' : 'mains';
+      let asked = 0;
+      const power: Power = async () => {
+        asked += 1;
+        return answers;
+      };
+      const site = await start({}, { power });
+      if (inTheWay === 'backend') site.lmstudio.status = { state: 'down' };
+      await site.deps.fleet.probeIdle();
+      await done(post(site.url, question()));
+      await until(() => asked > 0);
+      await site.pauses.tick();
+      assert.equal(site.warmups.length, 0);
+      site.lmstudio.status = { state: 'up', flavour: 'llama.cpp' };
+      await site.deps.fleet.probeIdle();
+      answers = 'mains';
+      await site.pauses.tick();
+      await until(() => site.warmups.length > 0);
+      assert.deepEqual([site.warmups[0]?.backend, site.warmups[0]?.result], ['lmstudio', 'completed']);
+      await site.pauses.tick();
+      assert.equal(site.warmups.length, 1, 'once');
+    }
+  });
+
+  it('ends between two steps when the machine goes on battery', async () => {
+    let answers: Awaited<ReturnType<Power>> = 'mains';
+    const site = await start({}, { power: async () => answers });
+    const reads = readsAll(site);
+    site.lmstudio.scripts = [
+      async function* (asked, signal) {
+        answers = 'battery';
+        yield* reads(asked, signal);
+      },
+    ];
+    await done(post(site.url, question()));
+    await until(() => site.warmups.length > 0);
+    const [run] = site.warmups;
+    assert.deepEqual(
+      [run?.result, run?.reason, run?.steps],
+      ['cancelled', 'this machine runs on its battery', 1],
+    );
+    await site.pauses.tick();
+    assert.equal(site.pauses.keeper.status.detail, 'this machine runs on its battery');
+    answers = 'mains';
+    site.lmstudio.scripts = [readsAll(site)];
+    await site.pauses.tick();
+    await until(() => site.warmups.length > 1);
+    assert.equal(site.warmups[1]?.result, 'completed');
+  });
+
   it('is not used on battery unless that is asked for, and status says so', async () => {
-    const off = await start({}, async () => 'battery');
+    const off = await start({}, { power: async () => 'battery' });
     await done(post(off.url, question()));
     await until(() => off.pauses.keeper.status.state === 'off');
     assert.equal(off.pauses.keeper.status.detail, 'this machine runs on its battery');
     assert.equal(off.lmstudio.asked.length, 0);
-    const on = await start({ catchUp: { onBattery: true } }, async () => 'battery');
+    const on = await start({ catchUp: { onBattery: true } }, { power: async () => 'battery' });
     await done(post(on.url, question()));
     await until(() => on.warmups.length > 0);
   });
@@ -326,6 +424,48 @@ describe('the prefill runner', () => {
     assert.ok(report.steps > 1, 'more steps than there is room for');
   });
 
+  it('keeps no room for subagents that have ended, but for those that still work', async () => {
+    for (const [answer, reason] of [
+      [says('Found.'), undefined],
+      [calls('t1', 'Read', {}), 'its cache has no room'],
+    ] as const) {
+      const site = await asked();
+      site.lmstudio.scripts = [says('Done.')];
+      await done(post(site.url, question(), { headers: { 'x-anyclaude-route': 'edit' } }));
+      site.mlx.scripts = [answer];
+      for (let at = 0; at < 10; at += 1) {
+        const headers = { 'x-claude-code-agent-id': `agent-${at}`, 'x-anyclaude-route': 'analysis' };
+        const system = `You search in folder ${at}. `.repeat(80);
+        await done(post(site.url, ask('Find it.', { system }), { headers }));
+      }
+      await until(() => site.deps.traffic.inFlight === 0);
+      site.mlx.scripts = [says('a')];
+      const report = await site.pauses.prefiller.run(
+        goneOn(job(site, { backend: 'mlx-lm', model: 'mlx-lm-model' })),
+      );
+      assert.equal(report.reason, reason);
+    }
+  });
+
+  it('an error that nobody thought of ends one run, not those after it, and is logged', async () => {
+    let recorded = 0;
+    const recorder = {
+      warmup() {
+        recorded += 1;
+        if (recorded === 1) throw new Error('the first record fails');
+      },
+    };
+    const site = await start({ catchUp: { enabled: false } }, { recorder });
+    await done(post(site.url, question()));
+    await until(() => site.deps.traffic.inFlight === 0);
+    const first = await site.pauses.prefiller.run(job(site));
+    assert.deepEqual([first.result, first.reason], ['failed', 'a bug in anyclaude; its log has the reason']);
+    assert.deepEqual(site.bugs.map(String), ['Error: the first record fails']);
+    const second = await site.pauses.prefiller.run(goneOn(job(site)));
+    assert.equal(second.result, 'completed');
+    await site.pauses.stop();
+  });
+
   it('goes on where it was cut off', async () => {
     const site = await asked();
     // The first two are the shortest, however quick the machine is.
@@ -350,7 +490,7 @@ describe('the prefill runner', () => {
 
 describe('warming', () => {
   it('reads the front of each project on each backend of its routes, without a word of the person', async () => {
-    const site = await start({ catchUp: { onBattery: false } }, async () => 'battery');
+    const site = await start({ catchUp: { onBattery: false } }, { power: async () => 'battery' });
     await done(
       post(site.url, question({ messages: [{ role: 'user', content: 'What is the secret word?' }] })),
     );
