@@ -30,9 +30,18 @@ export type PausesOptions = {
   /** See KeeperDeps. */
   readonly isRestored?: (backend: string) => boolean;
   readonly settleMs?: number;
+  /** Longest request. */
+  readonly stepSeconds?: number;
 };
 
-export function openPauses({ deps, recorder, metrics, settleMs, ...given }: PausesOptions): Pauses {
+export function openPauses({
+  deps,
+  recorder,
+  metrics,
+  settleMs,
+  stepSeconds,
+  ...given
+}: PausesOptions): Pauses {
   const { power = createPower(), isRestored } = given;
   const cacheUses = createCacheUses();
   const gains = createGains({
@@ -44,7 +53,11 @@ export function openPauses({ deps, recorder, metrics, settleMs, ...given }: Paus
       metrics.warmupUsed(warmup);
     },
   });
-  const limits = { ...PREFILL_LIMITS, ...deps.config.catchUp };
+  const limits = {
+    ...PREFILL_LIMITS,
+    ...deps.config.catchUp,
+    ...(stepSeconds !== undefined && { stepSeconds }),
+  };
   const isOnBattery = async () => !deps.config.catchUp.onBattery && (await power()) === 'battery';
   const onError = (error: unknown) => deps.logError(error, 'keeper');
   const prefiller = createPrefiller({

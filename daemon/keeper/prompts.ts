@@ -33,6 +33,9 @@ export type KeptPrompt = {
 };
 
 /** The newest prompt of a project, from this daemon's own life or from the disk. */
+/** What can be read again. */
+export type Kept = Pick<KeptPrompt, 'conversation' | 'chain'>;
+
 export type ProjectPrompt = KeptPrompt & {
   /** Who has answered prompts of the project, the newest first. */
   readonly backends: readonly string[];

@@ -71,7 +71,7 @@ export function createWarming(deps: WarmingDeps): Warming {
       {
         ...{ purpose, backend, model: member.model(deps.fleet.status(backend)) },
         conversation: frontOf(prompt).conversation,
-        keeps: newer.map((one) => frontOf(one).chain),
+        keeps: newer.map(frontOf),
         ...(project !== undefined && { project }),
       },
     ];
