@@ -37,7 +37,7 @@ export type DaemonOptions = {
   /** Where log lines go; stdout where absent. */
   readonly logStream?: DestinationStream;
   /** For tests and measurements: what a pause is, and what the machine runs on. */
-  readonly pauses?: Pick<PausesOptions, 'power' | 'settleMs'>;
+  readonly pauses?: Pick<PausesOptions, 'power' | 'settleMs' | 'stepSeconds'>;
 };
 
 export type RunningDaemon = {

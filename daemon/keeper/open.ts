@@ -29,9 +29,18 @@ export type PausesOptions = {
   readonly metrics: Pick<Metrics, 'warmedUp' | 'warmupUsed'>;
   readonly power?: Power;
   readonly settleMs?: number;
+  /** Longest request. */
+  readonly stepSeconds?: number;
 };
 
-export function openPauses({ deps, recorder, metrics, settleMs, ...given }: PausesOptions): Pauses {
+export function openPauses({
+  deps,
+  recorder,
+  metrics,
+  settleMs,
+  stepSeconds,
+  ...given
+}: PausesOptions): Pauses {
   const power = given.power ?? createPower();
   const cacheUses = createCacheUses();
   const gains = createGains({
@@ -43,7 +52,11 @@ export function openPauses({ deps, recorder, metrics, settleMs, ...given }: Paus
       metrics.warmupUsed(warmup);
     },
   });
-  const limits = { ...PREFILL_LIMITS, ...deps.config.catchUp };
+  const limits = {
+    ...PREFILL_LIMITS,
+    ...deps.config.catchUp,
+    ...(stepSeconds !== undefined && { stepSeconds }),
+  };
   const isOnBattery = async () => !deps.config.catchUp.onBattery && (await power()) === 'battery';
   const onError = (error: unknown) => deps.logError(error, 'keeper');
   const prefiller = createPrefiller({

@@ -140,7 +140,7 @@ async function runJob(run: Run): Promise<PrefillReport> {
   const { deps, job } = run;
   const startedMs = deps.clock.now();
   const startedAtMs = deps.clock.wall();
-  const sum: Sum = { steps: 0 };
+  const sum: Sum = { steps: 0, computedTokens: 0 };
   const end = await walkWatched(run, sum, startedMs);
   if (sum.steps === 0) return skipped(end.reason ?? NOTHING_MISSING);
   const durationMs = deps.clock.now() - startedMs;
@@ -187,7 +187,7 @@ function figuresOf({ steps, first, last, computedTokens }: Sum) {
     steps,
     ...(last?.promptTokens !== undefined && { promptTokens: last.promptTokens }),
     ...(first?.cachedTokens !== undefined && { cachedTokens: first.cachedTokens }),
-    ...(computedTokens !== undefined && { computedTokens }),
+    ...(first !== undefined && computedTokens !== undefined && { computedTokens }),
   };
 }
 
