@@ -3,6 +3,7 @@
 
 import type { Config, Environment } from '../daemon/config/config.ts';
 import type { StatusReport } from '../daemon/status.ts';
+import { PLACEHOLDER_CREDENTIAL } from '../wire/caller.ts';
 import { chooseWindow, participants } from './context-window.ts';
 
 export type ClientSituation = {
@@ -24,8 +25,6 @@ export type ClientEnvironment = {
   readonly notes: readonly string[];
 };
 
-/** Nothing checks it unless the daemon has a token, which travels in a header of its own. */
-const PLACEHOLDER_CREDENTIAL = 'anyclaude-local';
 const ROUTED_MODEL = 'claude-anyclaude';
 /** What Claude Code reserves for an answer of an unknown model. */
 const CLIENT_OUTPUT_TOKENS = 32_000;
@@ -87,6 +86,7 @@ function localEnvironment(situation: ClientSituation): ClientEnvironment {
 function credential({ env, signedIn }: ClientSituation): Readonly<Record<string, string>> {
   const own = ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'];
   if (signedIn || own.some((name) => env[name])) return {};
+  // Nothing checks it unless the daemon has a token, which travels in a header of its own.
   // Not ANTHROPIC_API_KEY: an interactive Claude Code asks whether a key that it does not know is to be used.
   return { ANTHROPIC_AUTH_TOKEN: PLACEHOLDER_CREDENTIAL };
 }

@@ -11,15 +11,25 @@ const ADVISED_CLIENT = [2, 1, 330] as const;
 
 export type ClientPlace = { readonly env: Environment; readonly cwd: string };
 
-export function checkClient(url: string, { mode }: Config, { env, cwd }: ClientPlace): readonly Check[] {
+export function checkClient(url: string, config: Config, { env, cwd }: ClientPlace): readonly Check[] {
   const settings = readClaudeSettings(env, cwd);
   return [
     checkBinary(env),
     ...overriddenBy(settings, url).map(
       (finding): Check => ({ subject: 'settings', verdict: 'fail', finding }),
     ),
-    ...(mode === 'claude' ? [] : checkPermissionMode(settings)),
+    ...(config.mode === 'claude' ? [] : checkPermissionMode(settings)),
+    ...checkCloud(config),
   ];
+}
+
+/** The fallback to the cloud that nothing can ever come of. */
+function checkCloud({ allowCloud, claude }: Config): readonly Check[] {
+  if (!allowCloud || claude.model !== undefined) return [];
+  const finding =
+    'allowCloud is set, but the Claude API knows no model claude-anyclaude, which a Claude Code started by `run` ' +
+    'asks for: set claude.model in config.json to one that it knows';
+  return [{ subject: 'cloud', verdict: 'warn', finding }];
 }
 
 function checkBinary(env: Environment): Check {

@@ -8,6 +8,7 @@ import { byName } from '../router/wish.ts';
 import { WireError } from '../wire/error.ts';
 import { segments } from '../wire/fingerprint.ts';
 import { normalise } from '../wire/normalise.ts';
+import { toClaude } from './cloud.ts';
 import type { Deps } from './deps.ts';
 import type { Member } from './fleet.ts';
 import { watchClient } from './pass.ts';
@@ -38,7 +39,8 @@ type Count = {
 async function answer(count: Count): Promise<void> {
   const { deps, response, signal } = count;
   const admitted = admittedTo(count);
-  if (admitted === 'claude' || goesToClaude(admitted, deps)) return forwardToClaude(deps, count);
+  if (admitted === 'claude') return forwardToClaude(deps, count);
+  if (goesToClaude(admitted, deps)) return forwardToClaude(deps, { ...count, ...toClaude(admitted, deps) });
   const input_tokens = await tokensOf(admitted, deps, signal);
   sendJson(response, { status: 200, body: { input_tokens } });
 }

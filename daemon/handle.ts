@@ -9,6 +9,7 @@ import type { StartedRequest } from '../store/row.ts';
 import { WireError } from '../wire/error.ts';
 import type { Frame } from '../wire/frame.ts';
 import { answerLocally } from './answers.ts';
+import { toClaude } from './cloud.ts';
 import type { Deps } from './deps.ts';
 import { createDraft, type Draft, whoSent } from './draft.ts';
 import { openSink, type Pass, passHeaders, watchClient } from './pass.ts';
@@ -63,7 +64,7 @@ async function begin(way: Way): Promise<Ending> {
 
 async function answer(pass: Pass & Way): Promise<Ending> {
   const { admitted, deps, draft } = pass;
-  if (goesToClaude(admitted, deps)) return relayToClaude(pass);
+  if (goesToClaude(admitted, deps)) return relayToClaude({ ...pass, ...toClaude(admitted, deps) });
 
   if (admitted.request.hasSafeguards) deps.note(NO_SAFEGUARDS);
   const own = answerLocally(admitted, {

@@ -21,6 +21,7 @@ import { refuseForbiddenKeys } from '../wire/forbidden-key.ts';
 import type { Conversation, WireRequest } from '../wire/message.ts';
 import { normalise } from '../wire/normalise.ts';
 import { parseRequest } from '../wire/parse.ts';
+import { cloudCandidate } from './cloud.ts';
 import type { Deps } from './deps.ts';
 import { crowding } from './neighbours.ts';
 
@@ -75,7 +76,8 @@ export type Plan = {
   readonly decision: Decision | Refusal;
 };
 
-export function makePlan({ request, caller, kind, override }: Admitted, deps: Deps): Plan {
+export function makePlan(admitted: Admitted, deps: Deps): Plan {
+  const { request, caller, kind, override } = admitted;
   const conversation = normalise(request);
   const parts = segments(conversation);
   const turn = readTurn(request, caller);
@@ -88,7 +90,7 @@ export function makePlan({ request, caller, kind, override }: Admitted, deps: De
   const last = deps.memory.lastOf(turn, deps.clock.wall());
   const chain = chainOf(parts, modelFor(classification.task, deps), deps);
   const promptTokens = Math.max(1, Math.round(tokensOf(chain)));
-  const choices = candidates(deps, { turn, kind, chain, requestedModel: request.model });
+  const choices = [...localCandidates(deps, { turn, kind, chain }), cloudCandidate(admitted, deps)];
   const decision = decide({
     mode: deps.config.mode,
     kind,
@@ -168,12 +170,12 @@ function modelFor(task: Task, { config, fleet }: Deps): string {
   return member ? member.model(fleet.status(member.name)) : '';
 }
 
-type Coming = Pick<Plan, 'turn' | 'chain'> & { readonly kind: Kind; readonly requestedModel: string };
+type Coming = Pick<Plan, 'turn' | 'chain'> & { readonly kind: Kind };
 
-function candidates(deps: Deps, { turn, requestedModel, ...coming }: Coming): Candidate[] {
-  const { fleet, claude, memory, guardian, clock } = deps;
+function localCandidates(deps: Deps, { turn, ...coming }: Coming): Candidate[] {
+  const { fleet, memory, guardian, clock } = deps;
   const nowMs = clock.wall();
-  const local = fleet.candidates().map((candidate) => {
+  return fleet.candidates().map((candidate) => {
     memory.met(candidate.name, fleet.status(candidate.name), nowMs);
     if (candidate.state === 'down') guardian.lost(candidate.name);
     const editsFailing = memory.editsFailing(candidate.name, turn, nowMs);
@@ -186,8 +188,6 @@ function candidates(deps: Deps, { turn, requestedModel, ...coming }: Coming): Ca
       ...(crowds && { crowding: crowds }),
     };
   });
-  // Its bytes pass unchanged, the model's name among them.
-  return [...local, { name: claude.name, model: requestedModel, state: 'unknown', isCloud: true }];
 }
 
 function isForced({ toolChoice }: Conversation): boolean {

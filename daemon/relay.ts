@@ -12,12 +12,17 @@ import { replyToFault, STOPPED } from './reply.ts';
 import { drained, sendError } from './sink.ts';
 
 /** A pass that needs nothing of the request but its bytes: they may hold what this version cannot read. */
-type Relayed = Omit<Pass, 'admitted'> & { readonly received: Received };
+type Relayed = Omit<Pass, 'admitted'> & {
+  readonly received: Received;
+  /** What the API is asked for, where that can be read. */
+  readonly model?: string;
+};
 
 export async function relayToClaude(pass: Relayed): Promise<Ending> {
-  const { deps, draft, received, signal } = pass;
+  const { deps, draft, received, model, signal } = pass;
   draft.known.answeredBy = deps.claude.name;
-  if (draft.known.requestedModel !== '') draft.known.model = draft.known.requestedModel;
+  if (model === undefined) delete draft.known.model;
+  else draft.known.model = model;
   draft.phase = 'before-first-token';
   draft.known.overheadMs = deps.clock.now() - draft.arrivedMs;
   try {

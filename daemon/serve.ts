@@ -5,6 +5,7 @@ import { type Backend, BackendError } from '../backend/backend.ts';
 import type { Decision, Refusal, Target } from '../router/decision.ts';
 import type { Attempt, Ending } from '../router/outcome.ts';
 import type { StreamItem } from '../wire/frame.ts';
+import { toClaude } from './cloud.ts';
 import type { Known } from './draft.ts';
 import { promptOf } from './keeper/prompts.ts';
 import { type AttemptEnd, land, takeOff } from './lesson.ts';
@@ -38,7 +39,7 @@ async function tryTargets(run: Run): Promise<Ending> {
     // As long as nothing was sent, the Claude API's answer passes as it is, status and headers included.
     if (target.backend === pass.deps.claude.name && !pass.response.headersSent) {
       sink.close();
-      return relayToClaude({ ...pass, received: pass.admitted.received });
+      return relayToClaude({ ...pass, ...toClaude(pass.admitted, pass.deps) });
     }
     const failure = await tryTarget(run, target);
     if (failure === undefined) return { result: 'completed' };
@@ -85,7 +86,7 @@ async function relay({ pass, plan, sink }: Run, { backend: name, model }: Target
   const opened = await backend.open(
     {
       conversation: plan.conversation,
-      received: admitted.received,
+      received: name === deps.claude.name ? toClaude(admitted, deps).received : admitted.received,
       model,
       requestedModel: admitted.request.model,
       promptTokens: plan.promptTokens,

@@ -21,6 +21,8 @@ export type Candidate = {
   readonly editsFailing?: string;
   /** Why no conversation should move to it now, in one clause: it comes and goes. Absent while it may. */
   readonly unsteady?: string;
+  /** What it lacks for this very request, in one clause behind its name. */
+  readonly lacks?: string;
   /** Why this request had better go elsewhere, in one clause: it would push a conversation out of the cache. */
   readonly crowding?: string;
   /** False where its server has no model in memory: the next request waits for it. */
@@ -49,6 +51,7 @@ export function unfit(candidate: Candidate, kind: Kind, needs: Needs): PassedOve
 }
 
 function missingAbility(candidate: Candidate, kind: Kind, needs: Needs): string | undefined {
+  if (candidate.lacks !== undefined) return candidate.lacks;
   if (kind === 'web-search' && !candidate.isCloud) return 'cannot search the web';
   if (needs.images && candidate.supportsImages === false) return 'takes no images';
   if (needs.forcedTool && candidate.supportsForcedTool === false) return 'cannot be made to call a tool';
@@ -57,9 +60,12 @@ function missingAbility(candidate: Candidate, kind: Kind, needs: Needs): string 
 
 function downSentence({ name, url, lastError, startCommand }: Candidate): string {
   const where = url === undefined ? '' : ` at ${url}`;
-  // An error of the backend's own begins with its name and address, which stand here already.
-  const error = lastError?.replace(`${name}${where}: `, '').replace(/\.$/, '');
-  const because = error === undefined ? '' : ` (${error})`;
+  const because = lastError === undefined ? '' : ` (${withoutAddress(lastError, name).replace(/\.$/, '')})`;
   const remedy = startCommand === undefined ? '' : `; start it with: ${startCommand}`;
   return `${name}${where} is down${because}${remedy}`;
+}
+
+/** An error of the backend's own begins with its name and address: for a sentence in which they stand already. */
+export function withoutAddress(message: string, backend: string): string {
+  return message.startsWith(backend) ? message.slice(backend.length).replace(/^ at \S+: /, '') : message;
 }

@@ -55,6 +55,11 @@ function parseRoute(value: string, { where, backends }: Place): Override | undef
   );
 }
 
+/** True for the names of `routeModels` and their like, which mean something to the daemon alone. */
+export function isRouteName(model: string): boolean {
+  return /^(?:claude-)?anyclaude(?:-.+)?$/.test(model.replace(/\[1m\]$/, ''));
+}
+
 // Any other model name is free text of the client. The suffix is how Claude Code asks for a longer window.
 function routeInModel(model: string): string | undefined {
   const name = model.replace(/\[1m\]$/, '');

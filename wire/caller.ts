@@ -18,6 +18,9 @@ export type Caller = {
   readonly userAgent?: string;
 };
 
+/** What `run` and `env` give a client that has no credentials of its own; it opens nothing. */
+export const PLACEHOLDER_CREDENTIAL = 'anyclaude-local';
+
 const MAX_CHARS = 200;
 /** The working directory stands near the front of a session; later text may quote somebody else's. */
 const FRONT_MESSAGES = 4;

@@ -174,12 +174,15 @@ test('leaving the body early closes the connection', async (t) => {
 
 test('an API that falls silent has stalled', async (t) => {
   const fake = await startFakeMessages();
-  const budgets = { firstTokenMs: () => 40, idleMs: 40, loadMs: 40 };
-  const claude = createClaudeBackend({ name: 'claude', baseUrl: fake.url, budgets });
-  t.after(() => Promise.all([claude.close(), fake.close()]));
+  const within = (firstTokenMs: number) => {
+    const budgets = { firstTokenMs: () => firstTokenMs, idleMs: 40, loadMs: 40 };
+    return createClaudeBackend({ name: 'claude', baseUrl: fake.url, budgets });
+  };
+  const [hasty, patient] = [within(40), within(60_000)];
+  t.after(() => Promise.all([hasty.close(), patient.close(), fake.close()]));
   fake.next(stall, fake.says({ text: 'Am Brunnen.', middle: new Promise(() => {}) }));
-  await faultOf(claude.exchange(RECEIVED, never()), 'stalled');
-  await faultOf(bytesOf(await claude.exchange(RECEIVED, never())), 'stalled');
+  await faultOf(hasty.exchange(RECEIVED, never()), 'stalled');
+  await faultOf(bytesOf(await patient.exchange(RECEIVED, never())), 'stalled');
 });
 
 test('as the last target it answers in frames, from the bytes that were received', async (t) => {

@@ -80,7 +80,7 @@ test('where the backend is down the next one counts in its place, but not for on
 test('a count for the Claude API that cannot be reached is one clear sentence and no bug', async () => {
   await restart({ mode: 'claude' });
   await claude.close();
-  const reply = await send(BODY);
+  const reply = await send({ ...BODY, model: 'claude-opus-5-5' });
   assert.equal(reply.status, 502);
   assert.equal(reply.headers.get('x-should-retry'), 'false');
   assert.match(await reply.text(), /claude at http:.*Nothing answers there/);
@@ -102,7 +102,7 @@ test('in mode claude a count that this version cannot read is forwarded; elsewhe
 test('a count that is under way when the daemon has to stop is told so', async () => {
   await restart({ mode: 'claude' });
   claude.next(stall);
-  const asked = send(BODY);
+  const asked = send({ ...BODY, model: 'claude-opus-5-5' });
   await claude.post(0);
   h.stopping.abort(new Error('The daemon stops.'));
   const reply = await asked;

@@ -10,7 +10,10 @@ import {
   stall,
   startFakeMessages,
 } from '../fake/messages.ts';
-import { ask, type Harness, post, startHarness } from './harness.ts';
+import { type Harness, ask as localAsk, post, startHarness } from './harness.ts';
+
+/** As a client asks that knows nothing of the daemon. */
+const ask = (text: string, more: object = {}) => localAsk(text, { model: 'claude-opus-5-5', ...more });
 
 let claude: FakeMessages;
 let h: Harness;
@@ -218,7 +221,7 @@ test('with every local backend down the cloud is asked only where the user allow
     h.lmstudio.status = { state: 'down' };
     await h.deps.fleet.probeIdle();
     const before = claude.posts.length;
-    const reply = await post(h.url, ask('What is this?', { model: 'claude-opus-5-5', stream }), {
+    const reply = await post(h.url, ask('What is this?', { stream }), {
       headers: KEYS,
     });
     const text = await reply.text();
