@@ -176,7 +176,7 @@ export const configSchema = group({
     .default(true)
     .describe(
       "Whether the front of each project's prompt (system, tools, rules) is kept on disk, readable by you alone, so " +
-        'that it is warmed after a restart.',
+        'that it is warmed after a restart. false removes what was kept, and what `serve-mlx` saved.',
     ),
   serveMlx: group({
     python: text('the path of a Python that has mlx-lm')

@@ -5,16 +5,16 @@
 import { cutsOf, worthKeeping } from '../../router/catch-up.ts';
 import { type Chain, tokensOf } from '../../router/observation.ts';
 import { frontOf } from '../../wire/front.ts';
-import type { KeptPrompt } from './prompts.ts';
+import type { Kept } from './prompts.ts';
 import { chainOf, type Step, type StepReport, tailOf } from './step.ts';
 import { type Run, standbyOf } from './walk.ts';
 
-type Held = Pick<KeptPrompt, 'conversation'> & { readonly chain: Chain; readonly fromTokens: number };
+type Held = Pick<Kept, 'conversation'> & { readonly chain: Chain; readonly fromTokens: number };
 
 /** Reads them again, what would be lost first before the others, and answers how many entries may be added now. */
 export async function freshen(
   run: Run,
-  others: readonly KeptPrompt[],
+  others: readonly Kept[],
   send: (step: Step) => Promise<StepReport>,
 ): Promise<number> {
   const { deps, job } = run;
@@ -26,7 +26,7 @@ export async function freshen(
   return deps.memory.serverOf(job.backend).room(worthKeeping(others));
 }
 
-function heldOf({ deps, job }: Run, others: readonly KeptPrompt[]): readonly Held[] {
+function heldOf({ deps, job }: Run, others: readonly Kept[]): readonly Held[] {
   const { memory, clock } = deps;
   const server = memory.serverOf(job.backend);
   return others

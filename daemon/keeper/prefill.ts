@@ -11,6 +11,7 @@ import type { Member } from '../fleet.ts';
 import { recordedFailure } from '../recorded.ts';
 import type { CacheUses } from './cache-use.ts';
 import { createProgress } from './progress.ts';
+import type { Kept } from './prompts.ts';
 import type { Traffic } from './traffic.ts';
 import { type End, type Run, type Sum, walk } from './walk.ts';
 
@@ -23,6 +24,8 @@ export type PrefillJob = {
   readonly sessionId?: string;
   readonly agentId?: string;
   readonly project?: string;
+  /** What it must not push out of the server's cache, beside the conversations that go on. */
+  readonly keeps?: readonly Kept[];
   /** On battery, too. */
   readonly askedBy?: 'person';
 };

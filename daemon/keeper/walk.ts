@@ -11,7 +11,7 @@ import { freshen } from './freshen.ts';
 import { ON_BATTERY } from './power.ts';
 import type { PrefillDeps, PrefillJob } from './prefill.ts';
 import type { Progress } from './progress.ts';
-import { type KeptPrompt, mayGoOn } from './prompts.ts';
+import { type Kept, mayGoOn } from './prompts.ts';
 import { chainOf, type Step, type StepReport, sendStep, tailOf } from './step.ts';
 
 export type Run = {
@@ -86,8 +86,8 @@ type Route = {
   readonly chain: Chain;
   readonly fromTokens: number;
   readonly toTokens: number;
-  /** Conversations that may go on: none is to be pushed out. */
-  readonly others: readonly KeptPrompt[];
+  /** Conversations that may go on, and what the job names: none is to be pushed out. */
+  readonly others: readonly Kept[];
 };
 
 function routeOf({ deps, job, progress }: Run): Route {
@@ -109,7 +109,7 @@ function routeOf({ deps, job, progress }: Run): Route {
       progress.of(job, chain, server.epoch),
     ),
     toTokens: tokensOf(chain),
-    others,
+    others: [...others, ...(job.keeps ?? [])],
   };
 }
 
