@@ -6,9 +6,9 @@
 // real llama.cpp with SmolLM2-135M, where 18,000 tokens would take this machine's processor minutes. Everything else is
 // theirs: tokenizer, template, prompt cache, stream, and the tokens reported as cached.
 
-import { parseArgs } from 'node:util';
 import { table } from '../cli/terminal.ts';
 import { startLlama, startMlx, whyNot } from '../test/engine/engines.ts';
+import { readArguments } from './arguments.ts';
 import { type CacheRow, measure, type Plan, type Server } from './cache/measure.ts';
 
 const SIZES = {
@@ -18,7 +18,7 @@ const SIZES = {
   quick: [1000],
 } as const;
 
-const { values: options } = parseArgs({
+const { values: options } = readArguments({
   options: {
     url: { type: 'string' },
     model: { type: 'string' },

@@ -5,8 +5,8 @@
 // catching up in pauses and once without. The delays and the cancelled prefills: on mlx_lm.server and on llama.cpp.
 // `--quick`: four turns, one delay, high speeds, and mlx_lm.server alone.
 
-import { parseArgs } from 'node:util';
 import { startLlama, startMlx, whyNot } from '../test/engine/engines.ts';
+import { readArguments } from './arguments.ts';
 import { type Cancelled, measureCancelled } from './hybrid/cancelled.ts';
 import { type Delays, measureDelays } from './hybrid/delay.ts';
 import { toText } from './hybrid/report.ts';
@@ -21,7 +21,9 @@ export type HybridResult = {
 
 const PASTED_LINES = 110;
 
-const { values: options } = parseArgs({ options: { json: { type: 'boolean' }, quick: { type: 'boolean' } } });
+const { values: options } = readArguments({
+  options: { json: { type: 'boolean' }, quick: { type: 'boolean' } },
+});
 const size = options.quick
   ? { turns: 4, pauseMs: 1500, delays: 1, prefillTps: 10_000 }
   : { turns: 40, pauseMs: 3000, delays: 5, prefillTps: 2500 };

@@ -8,14 +8,16 @@
 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { parseArgs } from 'node:util';
 import express from 'express';
 import { MAX_BACKENDS } from '../daemon/config/schema.ts';
 import { createMetrics } from '../daemon/metrics/metrics.ts';
 import type { Outcome } from '../router/outcome.ts';
+import { readArguments } from './arguments.ts';
 import { atMost, type Figure, median, percentile, renderTable } from './figures.ts';
 
-const { values: options } = parseArgs({ options: { quick: { type: 'boolean' }, json: { type: 'boolean' } } });
+const { values: options } = readArguments({
+  options: { quick: { type: 'boolean' }, json: { type: 'boolean' } },
+});
 const ROUNDS = options.quick ? 1 : 6;
 /** A round. */
 const SCRAPES = options.quick ? 20 : 200;

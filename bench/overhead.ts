@@ -8,8 +8,8 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { abortFigures, longestSilence } from './aborts.ts';
+import { readArguments } from './arguments.ts';
 import { ask, bodyFor, closeConnections } from './ask.ts';
 import { atMost, type Figure, median, renderTable } from './figures.ts';
 import { addedPerFrame, addedTtft } from './latency.ts';
@@ -20,7 +20,7 @@ import { daemonRoute, messagesBody, openWays } from './routes.ts';
 import { largeRequestsPerSecond, streamsAtOnce } from './throughput.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const { values: options } = parseArgs({
+const { values: options } = readArguments({
   options: {
     json: { type: 'boolean' },
     quick: { type: 'boolean' },

@@ -2,11 +2,12 @@
 //
 //   --json   one JSON object on stdout instead of the tables
 
-import { parseArgs } from 'node:util';
+import { readArguments } from './arguments.ts';
 import { percentile } from './figures.ts';
 import { taskFigures } from './routing/accuracy.ts';
 import { baselines } from './routing/baselines.ts';
 import { prepare } from './routing/prepare.ts';
+import { measureReading } from './routing/reading.ts';
 import { type BenchResult, toJson, toTables } from './routing/report.ts';
 import { runRows } from './routing/rows.ts';
 import { unseenScorers } from './routing/scorers.ts';
@@ -15,7 +16,7 @@ import { readTraceFiles, type TraceSession } from './routing/trace-file.ts';
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
-  const { values, positionals: files } = parseArgs({
+  const { values, positionals: files } = readArguments({
     args: [...args],
     options: { json: { type: 'boolean' } },
     allowPositionals: true,
@@ -24,8 +25,10 @@ async function main(args: readonly string[]): Promise<number> {
     return fail('Name at least one trace file: npm run bench:routing -- FILE.jsonl.gz…');
   const { sessions, complaints } = readTraceFiles(files);
   for (const complaint of complaints) process.stderr.write(`${complaint}\n`);
-  if (!sessions.some(({ events }) => events.some(({ kind }) => kind === 'call'))) {
-    return fail('There is no model call in what could be read: nothing to measure.');
+  const calls = sessions.flatMap(({ events }) => events.filter((event) => event.kind === 'call'));
+  if (calls.length === 0) return fail('There is no model call in what could be read: nothing to measure.');
+  if (calls.every(({ ctx }) => ctx === 0)) {
+    return fail('No model call says how long its prompt was (ctx): nothing could be replayed.');
   }
   const result = await measure(sessions);
   process.stdout.write(`${values.json ? toJson(result) : toTables(result)}\n`);
@@ -38,6 +41,7 @@ async function measure(sessions: readonly TraceSession[]): Promise<BenchResult> 
   return {
     prompts: taskFigures(prepared.prompts),
     calls: taskFigures(prepared.calls),
+    reading: measureReading(),
     classifyMsP99: percentile(prepared.classifyMs, 0.99),
     rows: await runRows(prepared.sessions),
     baselines: baselines(sessions),

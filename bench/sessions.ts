@@ -5,14 +5,16 @@
 // Its tokens, prompt cache and event stream are real. 40 turns, alternating in threes between questions and edits; a
 // question is one call, an edit is a tool call and the word that it is done. `--quick`: six turns at high speeds, two policies.
 
-import { parseArgs } from 'node:util';
 import { table } from '../cli/terminal.ts';
 import type { Mode } from '../router/decision.ts';
 import { startMlx, whyNot } from '../test/engine/engines.ts';
+import { readArguments } from './arguments.ts';
 import { playSession, type SessionResult } from './sessions/play.ts';
 import { script } from './sessions/script.ts';
 
-const { values: options } = parseArgs({ options: { json: { type: 'boolean' }, quick: { type: 'boolean' } } });
+const { values: options } = readArguments({
+  options: { json: { type: 'boolean' }, quick: { type: 'boolean' } },
+});
 const modes: readonly Mode[] = options.quick ? ['task', 'auto'] : ['task', 'auto', 'mlx-lm', 'lmstudio'];
 const turns = options.quick ? 6 : 40;
 const times = options.quick ? 10 : 1;

@@ -10,14 +10,16 @@ import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { Outcome } from '../router/outcome.ts';
 import { openDatabase } from '../store/database.ts';
 import { toEnded } from '../store/row.ts';
 import { writeRecords } from '../store/write.ts';
+import { readArguments } from './arguments.ts';
 import { atMost, median, percentile, renderTable } from './figures.ts';
 
-const { values: options } = parseArgs({ options: { quick: { type: 'boolean' }, json: { type: 'boolean' } } });
+const { values: options } = readArguments({
+  options: { quick: { type: 'boolean' }, json: { type: 'boolean' } },
+});
 const ROUNDS = options.quick ? 2 : 60;
 const REQUESTS = options.quick ? 1000 : 100_000;
 const SESSIONS = 50;

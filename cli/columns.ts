@@ -39,6 +39,16 @@ export function layOut<Row>(
   return { titles: pen.bold(titles.join(GAP).trimEnd()), lines };
 }
 
+/** Whether they can all be shown in full. */
+export function fitsScreen<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  { columns: width }: Screen,
+  pen: Pen,
+): boolean {
+  return total(widthsOf(columns, rows, pen)) <= width;
+}
+
 type Fitted<Row> = { readonly kept: readonly Column<Row>[]; readonly widths: readonly number[] };
 
 function fitted<Row>(

@@ -1,5 +1,6 @@
 import type { BackendConfig, Config } from '../daemon/config/config.ts';
 import type { BackendReport, StatusReport } from '../daemon/status.ts';
+import { withoutAddress } from '../router/candidate.ts';
 import { LEAST_WINDOW_TOKENS } from './context-window.ts';
 import type { Check } from './doctor.ts';
 
@@ -9,7 +10,7 @@ export async function checkBackends(
   status: StatusReport | undefined,
 ): Promise<readonly Check[]> {
   const found = status
-    ? status.backends.map((backend) => judge(backend, config.backends[backend.name]?.startCommand))
+    ? status.backends.map(judge)
     : await Promise.all(Object.values(config.backends).map(knock));
   const answering = found.some(({ verdict }) => verdict !== 'fail');
   if (config.mode === 'claude' || answering) {
@@ -19,11 +20,12 @@ export async function checkBackends(
   return found;
 }
 
-function judge(backend: BackendReport, startCommand: string | undefined): Check {
-  const { name, url, state, flavour, model, contextWindow, contextWindowSource, lastError } = backend;
+function judge(backend: BackendReport): Check {
+  const { name, url, startCommand, state, flavour, model, contextWindow, contextWindowSource, lastError } =
+    backend;
   const subject = name;
   if (state === 'down' || state === 'unknown') {
-    const why = lastError === null ? '' : ` (${lastError})`;
+    const why = lastError === null ? '' : ` (${withoutAddress(lastError, name).replace(/\.$/, '')})`;
     return {
       subject,
       verdict: 'fail',
@@ -61,6 +63,6 @@ async function knock({ name, url, apiKey, startCommand }: BackendConfig): Promis
   }
 }
 
-function howToStart(startCommand: string | undefined): string {
-  return startCommand === undefined ? '' : `: start it with ${startCommand}`;
+function howToStart(startCommand: string | null | undefined): string {
+  return startCommand == null ? '' : `: start it with ${startCommand}`;
 }

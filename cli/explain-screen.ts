@@ -1,40 +1,39 @@
 // The one screen of `explain`. What nobody told is a dash.
 
-import type { Cost, CostParts } from '../router/cost.ts';
+import { withoutAddress } from '../router/candidate.ts';
 import type { Explained } from '../store/explained.ts';
-import { type Column, layOut } from './columns.ts';
 import { cacheLines } from './explain-cache.ts';
+import { costTable } from './explain-costs.ts';
 import { type Pen, penOf, type Screen, safe, wrapped } from './screen.ts';
 import { shownClock, shownDay } from './shown.ts';
 
-const SIGNALS_SHOWN = 6;
-const PARTS = [
-  'queue',
-  'load',
-  'prefill',
-  'decode',
-  'quality',
-  'preference',
-  'future',
-] as const satisfies readonly (keyof CostParts)[];
+/** As many as there is room for. */
+const SIGNALS_SHOWN = [6, 5, 4, 3, 2, 1];
+const SCREEN_LINES = 24;
 
 /** Ends with a line break. Its lines fit the screen. */
 export function renderExplained(explained: Explained, screen: Screen): string {
+  const screens = SIGNALS_SHOWN.map((signals) => lines(explained, screen, signals));
+  // The prompt of the shell takes a line, too.
+  const fitting = screens.find((each) => each.length < SCREEN_LINES) ?? screens.at(-1) ?? [];
+  return `${fitting.join('\n')}\n`;
+}
+
+function lines(explained: Explained, screen: Screen, signals: number): readonly string[] {
   const pen = penOf(screen);
-  const fit = (lines: readonly string[]) =>
-    lines.flatMap((line) => wrapped(safe(line, pen), screen.columns, pen));
+  const fit = (texts: readonly string[]) =>
+    texts.flatMap((text) => wrapped(safe(text, pen), screen.columns, pen));
   const [title = '', ...about] = heading(explained, pen);
   const sections = [
     [...fit([title]).map(pen.bold), ...fit(about)],
-    fit(task(explained, pen)),
+    fit(task(explained, signals, pen)),
     fit(choice(explained)),
-    costTable(explained, screen, pen),
+    explained.decision === null ? [] : costTable(explained.decision, screen, pen),
     fit(happened(explained, pen)),
   ];
-  return `${sections
-    .filter((lines) => lines.length > 0)
-    .map((lines) => lines.join('\n'))
-    .join('\n\n')}\n`;
+  return sections
+    .filter((section) => section.length > 0)
+    .flatMap((section, at) => (at === 0 ? section : ['', ...section]));
 }
 
 function heading({ requestId, startedAt, kind, session }: Explained, pen: Pen): readonly string[] {
@@ -46,11 +45,11 @@ function heading({ requestId, startedAt, kind, session }: Explained, pen: Pen): 
   ];
 }
 
-function task({ task: found }: Explained, pen: Pen): readonly string[] {
+function task({ task: found }: Explained, count: number, pen: Pen): readonly string[] {
   if (found === null) return ['No task: it never came to a decision.'];
   const belief = found.probability === null ? pen.unknown : `${(100 * found.probability).toFixed(0)} %`;
   const signals = found.signals
-    .slice(0, SIGNALS_SHOWN)
+    .slice(0, count)
     .map(({ name, value }) => `${name} ${value > 0 ? '+' : ''}${value.toFixed(2)}`);
   const first = `Task: ${found.name} (${belief}), because of ${found.reason ?? pen.unknown}`;
   return signals.length === 0 ? [first] : [first, `Signals (+ speaks for an edit): ${signals.join(', ')}`];
@@ -67,32 +66,6 @@ function choice({ decision }: Explained): readonly string[] {
   ];
 }
 
-/** Without the parts that are 0 for every backend. */
-function costTable({ decision }: Explained, screen: Screen, pen: Pen): readonly string[] {
-  if (decision === null || decision.costs.length === 0) return [];
-  const parts = PARTS.filter((part) => decision.costs.some((cost) => cost.parts[part].toFixed(1) !== '0.0'));
-  const columns: readonly Column<Cost>[] = [
-    { title: '', ...LEFT, cell: ({ backend }) => (backend === decision.backend ? '*' : '') },
-    { title: 'BACKEND', ...LEFT, cell: ({ backend }) => safe(backend, pen) },
-    { title: 'TOTAL', ...RIGHT, cell: ({ seconds }) => seconds.toFixed(1) },
-    ...parts.map((part) => ({
-      ...{ title: part.toUpperCase(), ...RIGHT, dropOrder: 1 + PARTS.indexOf(part) },
-      cell: (cost: Cost) => cost.parts[part].toFixed(1),
-    })),
-    { title: 'TTFT', ...RIGHT, cell: ({ ttftSeconds }) => ttftSeconds.toFixed(2) },
-    { title: 'WARM TOKENS', ...LEFT, dropOrder: 1 + PARTS.length, cell: warmTokens },
-  ];
-  const { titles, lines } = layOut(columns, decision.costs, screen, pen);
-  return ['Expected seconds by part:', titles, ...lines];
-}
-
-const LEFT = { side: 'left', dropOrder: 0 } as const;
-const RIGHT = { side: 'right', dropOrder: 0 } as const;
-
-function warmTokens({ matchedTokens, warm }: Cost): string {
-  return matchedTokens === 0 ? 'none' : `${Math.round(matchedTokens)} (${(100 * warm).toFixed(0)} % sure)`;
-}
-
 function happened({ outcome }: Explained, pen: Pen): readonly string[] {
   const seconds = (ms: number | null) => (ms === null ? pen.unknown : `${(ms / 1000).toFixed(2)} s`);
   const { ttftMs, promptTokens, cachedTokens, cacheEvidence, outputTokens, durationMs } = outcome;
@@ -106,7 +79,9 @@ function happened({ outcome }: Explained, pen: Pen): readonly string[] {
     `First token: expected ${seconds(ttftMs.predicted)}, came after ${seconds(ttftMs.actual)}${offBy(ttftMs)}`,
     `Prompt: ${promptTokens ?? pen.unknown} tokens, ${cached}; answer: ${outputTokens ?? pen.unknown} tokens`,
     ...cacheLines(outcome, pen),
-    ...outcome.attempts.map(({ backend, fault, message }) => `Left ${backend} (${fault}): ${message}`),
+    ...outcome.attempts.map(
+      ({ backend, fault, message }) => `Left ${backend} (${fault}): ${withoutAddress(message, backend)}`,
+    ),
   ];
 }
 

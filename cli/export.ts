@@ -25,7 +25,7 @@ type Range = { readonly sinceMs: number; readonly untilMs: number };
 
 /** Resolves with the exit code: 0, 1 where the database cannot be read, 2 for a wrong option. */
 export async function runExport(options: ExportOptions, io: ExportIo): Promise<ExitCode> {
-  const period = parsePeriod({ since: options.since ?? '24h', until: options.until }, io.nowMs);
+  const period = parsePeriod({ since: options.since, until: options.until }, io.nowMs);
   if ('problem' in period) return fail(io, EXIT.usage, period.problem);
   const format = FORMATS.find((name) => name === (options.format ?? 'jsonl'));
   if (format === undefined)
@@ -34,7 +34,10 @@ export async function runExport(options: ExportOptions, io: ExportIo): Promise<E
     await write(db, { range: period.range, format, out: io.stdout });
     return prunedUntil(db);
   });
-  if ('problem' in read) return fail(io, read.missing ? EXIT.ok : EXIT.failure, read.problem);
+  if ('problem' in read) {
+    if (read.missing && format === 'csv') io.stdout.write(HEADING);
+    return fail(io, read.missing ? EXIT.ok : EXIT.failure, read.problem);
+  }
   if (period.range.sinceMs < read.value) {
     const from = new Date(read.value).toISOString();
     io.stderr.write(`Requests before ${from} are kept as hourly sums alone: \`anyclaude stats\` has them.\n`);
@@ -42,10 +45,12 @@ export async function runExport(options: ExportOptions, io: ExportIo): Promise<E
   return EXIT.ok;
 }
 
+const HEADING = `${EXPORTED_COLUMNS.join(',')}\r\n`;
+
 type Writing = { readonly range: Range; readonly format: Format; readonly out: Writable };
 
 async function write(db: Kysely<Schema>, { range, format, out }: Writing): Promise<void> {
-  if (format === 'csv') out.write(`${EXPORTED_COLUMNS.join(',')}\r\n`);
+  if (format === 'csv') out.write(HEADING);
   for await (const page of exportPages(db, range)) {
     const lines = page.map((request) => (format === 'csv' ? csvLine(request) : jsonLine(request)));
     // What is not taken yet would pile up in memory.

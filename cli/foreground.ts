@@ -1,5 +1,6 @@
 // The daemon in this process. It owns the signals, the state file and the bound on the log.
 
+import { resolve } from 'node:path';
 import { answeringPid } from '../daemon/alive.ts';
 import { type Config, type ConfigFlags, readConfig } from '../daemon/config/config.ts';
 import type { RunningDaemon } from '../daemon/main.ts';
@@ -86,7 +87,8 @@ async function whyNotListening({ host, port, token }: Config, error: unknown): P
 
 function stateOf(daemon: RunningDaemon, config: Config, flags: ConfigFlags): DaemonState {
   const given = Object.entries(flags).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, value]],
+    // A restart may be asked for in another folder.
+    value === undefined ? [] : [[name, name === 'config' ? resolve(value) : value]],
   );
   return {
     pid: process.pid,

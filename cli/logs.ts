@@ -14,7 +14,7 @@ const FOLLOW_MS = 250;
 /** Prints the last lines of the log; with `follow`, goes on until it is interrupted. */
 export async function logs({ follow, lines, json }: LogsOptions): Promise<ExitCode> {
   if (!/^\d{1,6}$/.test(lines)) {
-    note(`anyclaude: --lines is "${lines}", but it must be a whole number.`);
+    note(`--lines takes a whole number to 999999, not "${lines}".`);
     return EXIT.usage;
   }
   const file = openLog();

@@ -69,7 +69,7 @@ command('logs', "the daemon's log")
   .action(async (options) => ends(await (await import('./logs.ts')).logs(options)));
 
 command('stats', 'what happened: requests, cache, waiting, what was saved, by whatever you ask')
-  .option('--since <time>', 'such as 15m, 24h, 7d, today or a date', '24h')
+  .option('--since <time>', 'such as 15m, 24h, 7d, today or a date (24h)')
   .option('--until <time>', 'the same forms; a day is taken to its end (now)')
   .addOption(oneOf('--by <key>', 'what its rows are', STATS_KEYS).default('route'))
   .option('--json', 'as JSON: docs/stats-json.md')
@@ -83,7 +83,7 @@ command('warm', 'prefill what the sessions of your projects begin with, on each 
   .option('--json', 'as JSON')
   .action(async (options) => ends(await (await import('./warm.ts')).warm(options)));
 command('export', 'every request that is still kept, for other programs')
-  .option('--since <time>', 'such as 15m, 24h, 7d, today or a date', '24h')
+  .option('--since <time>', 'such as 15m, 24h, 7d, today or a date (24h)')
   .option('--until <time>', 'the same forms; a day is taken to its end (now)')
   .addOption(oneOf('--format <format>', 'how they are written', ['jsonl', 'csv']).default('jsonl'))
   .action(async (options) => ends(await (await import('./show-export.ts')).showExport(options)));
@@ -91,7 +91,6 @@ command('export', 'every request that is still kept, for other programs')
 command('explain', 'why a request went where it went, what was expected and what then happened')
   .argument('[request]', 'request id, or -1 for the newest, -2 for the one before it', '-1')
   .option('--json', 'as JSON')
-  .allowUnknownOption()
   .action(async (request, options) =>
     ends(await (await import('./show-explain.ts')).showExplain(request, options)),
   );

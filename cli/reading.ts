@@ -34,3 +34,9 @@ export async function readStore<Value>(
     await opened.database.close();
   }
 }
+
+/** Undefined where it may be an id, or counts from the newest (-1); else the sentence for exit code 2. */
+export function notAReference(asked: string): string | undefined {
+  if (!/^-(?![1-9]\d{0,8}$)/.test(asked)) return undefined;
+  return `${JSON.stringify(asked)} is no id and no count from the newest: -1 is the newest, -2 the one before it.`;
+}

@@ -336,7 +336,7 @@ def serve(root, keep_bytes, save_every_seconds, arguments):
     from mlx_lm import server
 
     sys.argv = ["mlx_lm.server", *arguments]
-    why_not = obstacle(server)
+    why_not = obstacle(server) if keep_bytes > 0 else "the configuration wants nothing kept"
     if why_not is not None:
         say(f"the prompt cache is not kept: {why_not}.")
         return server.main()

@@ -1,7 +1,8 @@
 // mlx_lm.server as it is, started so that what its prompt cache holds outlives it (serve-mlx.py).
 
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { type Config, type ConfigFlags, isLoopback, readConfig } from '../daemon/config/config.ts';
+import { mlxCacheFolder } from '../daemon/persistence.ts';
 import { openHome } from '../daemon/state.ts';
 import { runInPlace } from './child.ts';
 import { findMlxPython, LAUNCHER } from './mlx-python.ts';
@@ -17,8 +18,12 @@ export async function serveMlx(given: readonly string[], flags: ConfigFlags): Pr
     return EXIT.failure;
   }
   openHome(config.home);
-  const { keepBytes, saveEverySeconds } = config.serveMlx;
-  const settings = [join(config.home, 'mlx-cache'), String(keepBytes), String(saveEverySeconds)];
+  const { saveEverySeconds } = config.serveMlx;
+  const keepBytes = config.persistPrefixes ? config.serveMlx.keepBytes : 0;
+  const folder = mlxCacheFolder(config.home);
+  // Where a person wants nothing kept, what was kept before goes, too.
+  if (keepBytes === 0) await rm(folder, { recursive: true, force: true });
+  const settings = [folder, String(keepBytes), String(saveEverySeconds)];
   const args = given[0] === '--' ? given.slice(1) : given;
   return runInPlace(found.python, [LAUNCHER, ...settings, ...args, ...ownPort(args, config)], env);
 }

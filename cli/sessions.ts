@@ -4,7 +4,7 @@ import { historyJson, sessionsJson } from '../store/session-document.ts';
 import { type SessionHistory, toHistory } from '../store/session-history.ts';
 import { findSession, listSessions, requestsOfSession, type SessionList } from '../store/sessions.ts';
 import { parseSince } from '../store/since.ts';
-import { type ReadIo, readStore } from './reading.ts';
+import { notAReference, type ReadIo, readStore } from './reading.ts';
 import type { Screen } from './screen.ts';
 import { renderHistory } from './session-screen.ts';
 import { renderSessions } from './sessions-screen.ts';
@@ -43,6 +43,8 @@ export async function runSession(
   options: Pick<SessionsOptions, 'json'>,
   io: SessionsIo,
 ): Promise<number> {
+  const wrong = notAReference(asked);
+  if (wrong !== undefined) return fail(io, 2, wrong);
   const read = await readStore(io, async (db): Promise<SessionHistory | string> => {
     const found = await findSession(db, asked);
     if ('ambiguous' in found) return ambiguous(asked, found.ambiguous);

@@ -93,14 +93,13 @@ function table(report: StatsReport, screen: StatsScreen, room: number): readonly
   if (report.rows.length === 0) return ['No request has gone to a backend.'];
   const columns = statsColumns(report).filter(({ isCompact }) => screen.format === 'screen' || isCompact);
   const fitting = report.rows.length <= room - 1 ? room - 1 : room - 2;
-  const shown = report.rows.slice(0, Math.min(MOST_ROWS, Math.max(FEWEST_ROWS, fitting)));
+  const most = Math.min(MOST_ROWS, Math.max(FEWEST_ROWS, fitting));
+  const isInTime = report.by === 'day' || report.by === 'hour';
+  const shown = isInTime ? report.rows.slice(-most) : report.rows.slice(0, most);
   const laid = layOut(columns, shown, screen, pen);
   const more = report.rows.length - shown.length;
-  const rest = cutTo(
-    `and ${plural(more, 'row')} more: --csv and --json give all of them`,
-    screen.columns,
-    pen,
-  );
+  const left = `and ${plural(more, 'row')} ${isInTime ? 'before these' : 'more'}`;
+  const rest = cutTo(`${left}: --csv and --json give all of them`, screen.columns, pen);
   return [laid.titles, ...laid.lines, ...(more > 0 ? [pen.dim(rest)] : [])];
 }
 

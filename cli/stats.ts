@@ -60,7 +60,7 @@ type Format = 'screen' | 'compact' | 'json' | 'csv' | 'md';
 type Asked = { readonly range: StatsRange; readonly by: StatsBy; readonly format: Format };
 
 function parseOptions(options: StatsOptions, io: StatsIo): Asked | { readonly problem: string } {
-  const period = parsePeriod({ since: options.since ?? '24h', until: options.until }, io.nowMs);
+  const period = parsePeriod({ since: options.since, until: options.until }, io.nowMs);
   if ('problem' in period) return period;
   const by = STATS_BY.find((name) => name === (options.by ?? 'route'));
   if (by === undefined) return { problem: `--by takes ${STATS_BY.join(', ')}, not "${options.by}".` };

@@ -1,6 +1,7 @@
 import { isAlive } from '../daemon/alive.ts';
 import { daemonUrl, findDaemon, homeFolder, readState } from '../daemon/state.ts';
 import type { BackendReport, StatusReport } from '../daemon/status.ts';
+import { withoutAddress } from '../router/candidate.ts';
 import { readStatus } from './running.ts';
 import { duration, EXIT, type ExitCode, note, print, printJson, table } from './terminal.ts';
 
@@ -37,7 +38,7 @@ function describe(report: StatusReport): string {
     ...backends.map(backendRow),
   ];
   const errors = backends.flatMap(({ name, lastError }) =>
-    lastError === null ? [] : [`${name}: ${lastError}`],
+    lastError === null ? [] : [`${name}: ${withoutAddress(lastError, name)}`],
   );
   return [
     `anyclaude ${version} at ${url}: ${state}, mode ${mode}, pid ${pid}`,

@@ -1,7 +1,9 @@
 import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import type { Warmed } from '../daemon/keeper/keeper.ts';
+import { NOTHING_MISSING } from '../daemon/keeper/prefill.ts';
 import { type DaemonState, daemonUrl, findDaemon, homeFolder } from '../daemon/state.ts';
+import { readStatus } from './running.ts';
 import { EXIT, type ExitCode, note, print, printJson } from './terminal.ts';
 
 /** Has the daemon prefill what the sessions of each project begin with; prints each as it is done. */
@@ -12,22 +14,44 @@ export async function warm({ json }: { readonly json?: boolean }): Promise<ExitC
     return EXIT.notRunning;
   }
   const all: Warmed[] = [];
-  for await (const line of linesOf(state)) {
-    // The daemon that answers is this package's own.
-    const warmed = JSON.parse(line) as Warmed;
-    all.push(warmed);
-    if (!json) print(describe(warmed));
+  try {
+    for await (const line of linesOf(state)) {
+      // The daemon that answers is this package's own.
+      const warmed = JSON.parse(line) as Warmed;
+      all.push(warmed);
+      if (!json) print(describe(warmed));
+    }
+  } catch (error) {
+    note(`The daemon did not answer to the end (${messageOf(error)}): see anyclaude logs.`);
+    return EXIT.failure;
   }
   if (json) printJson({ schema: 1, prefills: all.map((warmed) => ({ ...UNTOLD, ...warmed })) });
-  else if (all.length === 0) note(NOTHING);
-  return all.some(({ result }) => result === 'failed') ? EXIT.failure : EXIT.ok;
+  else if (all.length === 0) note(await whyNothing(state));
+  return all.length === 0 || isWarm(all) ? EXIT.ok : EXIT.failure;
+}
+
+/** Something is, and nothing failed. */
+function isWarm(all: readonly Warmed[]): boolean {
+  const isDone = ({ result, reason }: Warmed) => result === 'completed' || reason === NOTHING_MISSING;
+  return all.some(isDone) && !all.some(({ result }) => result === 'failed');
+}
+
+async function whyNothing(state: DaemonState): Promise<string> {
+  const mode = (await readStatus(state))?.mode;
+  return mode === 'claude'
+    ? 'Nothing is warmed in mode claude, which uses no local backend. Start the daemon with another --mode.'
+    : NOTHING;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Null where nobody told, as in all JSON of this program. */
 const UNTOLD = { reason: null, promptTokens: null, cachedTokens: null, computedTokens: null };
 
 const NOTHING =
-  'Nothing is known to warm: the daemon has to have served a request of a project since it was started.';
+  'Nothing is known to warm: no request of a project was served yet, and none is kept from a former day.';
 
 /** No time limit: a prefill takes as long as it takes, and the first sign of a request ends it. */
 async function* linesOf(state: DaemonState): AsyncGenerator<string> {

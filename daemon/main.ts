@@ -37,7 +37,7 @@ export type DaemonOptions = {
   /** Where log lines go; stdout where absent. */
   readonly logStream?: DestinationStream;
   /** For tests and measurements: what a pause is, and what the machine runs on. */
-  readonly pauses?: Pick<PausesOptions, 'power' | 'settleMs'>;
+  readonly pauses?: Pick<PausesOptions, 'power' | 'settleMs' | 'stepSeconds'>;
 };
 
 export type RunningDaemon = {
@@ -98,10 +98,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 
 type Daemon = ReturnType<typeof assemble>;
 
+/** What cannot be given back now, for a server is not up yet, the clock will see to. */
 async function restoreKept({ fleet, persistence, pauses, deps }: Daemon): Promise<void> {
   await fleet.probeIdle();
-  const { prefiller, power } = pauses;
-  await persistence.restore({ run: prefiller.run, know: deps.prompts.know, power });
+  for (const { name } of fleet.members) deps.memory.met(name, fleet.status(name), clock.wall());
+  await persistence.restore(deps.prompts.know);
+  await pauses.tick();
 }
 
 /** Everything built and wired, nothing listening yet. */
@@ -154,7 +156,10 @@ function assemble({ config, version, logStream, pauses: pauseOptions }: DaemonOp
     },
     logError: (error, requestId) => log.error({ requestId, err: error }, 'a bug in anyclaude'),
   };
-  const pauses = openPauses({ deps, recorder, metrics, ...pauseOptions });
+  const pauses = openPauses({
+    ...{ deps, recorder, metrics, ...pauseOptions },
+    isRestored: persistence.isRestored,
+  });
   const server = createServer();
   const events = createEventStreams({ live, status: () => statusOf(daemon) });
   const reader = createReader({ path: databasePath(config.home), wall: clock.wall });

@@ -1,24 +1,26 @@
 // What outlives the daemon and its servers of the prompts that were computed: the front of each project's prompt on
 // disk, and the slots of llama.cpp servers in files of their own. All of it off where a person wants nothing kept.
 
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Config } from './config/config.ts';
 import type { Fleet } from './fleet.ts';
-import type { Power } from './keeper/power.ts';
-import type { Prefiller } from './keeper/prefill.ts';
 import type { KeptPrompt, Prompts } from './keeper/prompts.ts';
 import type { Logger } from './log.ts';
+import { prefixFolder } from './prefixes/files.ts';
 import { promptOfPrefix } from './prefixes/prefix.ts';
 import { createPrefixes } from './prefixes/prefixes.ts';
-import { restorePrefixes } from './prefixes/restore.ts';
-import { createPrefixStore, removePrefixes } from './prefixes/store.ts';
-import { createSlotFiles } from './slot-files.ts';
+import { createPrefixStore } from './prefixes/store.ts';
+import { createSlotFiles, slotFilesPath } from './slot-files.ts';
 import { createSlotKeeper } from './slots.ts';
 
 export type Persistence = {
   /** A request was answered. */
   note(prompt: KeptPrompt): void;
-  /** Slots first, then the fronts of projects; to be called once the backends were probed. Never rejects. */
-  restore(keeper: Restorer): Promise<void>;
+  /** Reads slots back, and tells of the fronts of projects; to be called once the backends were probed. Never rejects. */
+  restore(know: Prompts['know']): Promise<void>;
+  /** This backend has its slots again. */
+  isRestored(backend: string): boolean;
   /** By the clock. Never rejects. */
   tend(): Promise<void>;
   /** A sentence each. */
@@ -27,14 +29,8 @@ export type Persistence = {
   close(): Promise<void>;
 };
 
-export type Restorer = {
-  readonly run: Prefiller['run'];
-  readonly know: Prompts['know'];
-  readonly power: Power;
-};
-
 export type PersistenceOptions = {
-  readonly config: Pick<Config, 'home' | 'persistPrefixes' | 'catchUp'>;
+  readonly config: Pick<Config, 'home' | 'persistPrefixes'>;
   readonly fleet: Fleet;
   readonly log: Logger;
   readonly wall: () => number;
@@ -55,18 +51,13 @@ export function createPersistence({ config, fleet, log, wall }: PersistenceOptio
 
   return {
     note: (prompt) => prefixes.note(prompt),
-    async restore({ run, know, power }) {
+    async restore(know) {
       const found = await prefixes.load();
       for (const prefix of found.toReversed()) know(promptOfPrefix(prefix));
       for (const problem of store.problems) log.warn(problem);
       await tend();
-      const { enabled, onBattery } = config.catchUp;
-      if (!enabled || (!onBattery && (await power()) === 'battery')) return;
-      await restorePrefixes({
-        ...{ prefixes: found, fleet, run, nowMs: wall(), signal: closing.signal },
-        isRestored: (backend) => slots.restoredTokens(backend) > 0,
-      });
     },
+    isRestored: (backend) => slots.restoredTokens(backend) > 0,
     tend,
     get problems() {
       return store.problems;
@@ -90,15 +81,27 @@ export function noted(prompts: Prompts, persistence: Pick<Persistence, 'note'>):
   };
 }
 
+/** Of `serve-mlx`: whole conversations, as the server has them. */
+export function mlxCacheFolder(home: string): string {
+  return join(home, 'mlx-cache');
+}
+
+/** All that was ever kept of prompts, on this machine and within its folder. */
+async function removeKept(home: string): Promise<void> {
+  const paths = [prefixFolder(home), slotFilesPath(home), mlxCacheFolder(home)];
+  await Promise.all(paths.map((path) => rm(path, { recursive: true, force: true })));
+}
+
 /** What was kept before goes, too. */
 function nothingKept({ home }: Pick<Config, 'home'>, log: Logger): Persistence {
   return {
     note() {},
     async restore() {
-      await removePrefixes(home).catch((error) =>
+      await removeKept(home).catch((error) =>
         log.warn({ err: error }, 'what was kept of prompts is still there'),
       );
     },
+    isRestored: () => false,
     async tend() {},
     problems: [],
     async close() {},

@@ -33,8 +33,8 @@ export function startSchedule(scheduled: Scheduled): Schedule {
   };
   const tasks = [
     every('*/10 * * * * *', look),
-    // Behind the probe that finds out that a server was restarted.
-    every('5 * * * * *', () => pauses.tick()),
+    // Behind the probe that finds out that a server came up, and behind its slots.
+    every('5-59/10 * * * * *', () => pauses.tick()),
     every('15 */5 * * * *', saveLearned),
     // Once a night is enough. Asked every minute, for a laptop sleeps at night and a daemon may be restarted by day.
     every('45 * * * * *', () => upkeep.look()),

@@ -14,9 +14,13 @@ export type SlotFiles = {
 const FORMAT = 1;
 const MOST = 64;
 
+export function slotFilesPath(home: string): string {
+  return join(home, 'slots.json');
+}
+
 /** `server` is its address. Throws where the disk does not take a change. */
 export function createSlotFiles(home: string): SlotFiles {
-  const path = join(home, 'slots.json');
+  const path = slotFilesPath(home);
   const known = new Set(read(path));
   const name = (server: string, file: string) => `${server} ${file}`;
 

@@ -9,10 +9,7 @@ const READ_CHARS = 4000;
 export function toTitle(text: string): string {
   const words = meaningfulWords(text).slice(0, TITLE_WORDS);
   while (words.length > 3 && LOOSE_ENDS.has((words.at(-1) ?? '').toLowerCase())) words.pop();
-  const title = words
-    .join(' ')
-    .slice(0, MAX_CHARS)
-    .replace(/[\s,;:.!?-]+$/, '');
+  const title = cutAtWord(words.join(' '), ' ').replace(/[\s,;:.!?-]+$/, '');
   return title === '' ? 'New session' : title.charAt(0).toUpperCase() + title.slice(1);
 }
 
@@ -20,8 +17,15 @@ export function toTitle(text: string): string {
 export function toKebabName(text: string): string {
   const ascii = meaningfulWords(text).join(' ').normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
   const words = ascii.match(/[a-z0-9]+/g)?.filter((word) => !FILLERS.has(word)) ?? [];
-  const name = words.slice(0, NAME_WORDS).join('-').slice(0, MAX_CHARS).replace(/-+$/, '');
+  const name = cutAtWord(words.slice(0, NAME_WORDS).join('-'), '-');
   return name === '' ? 'new-plan' : name;
+}
+
+/** The whole words that fit; a single word that does not is cut. */
+function cutAtWord(text: string, between: ' ' | '-'): string {
+  if (text.length <= MAX_CHARS) return text;
+  const end = text.lastIndexOf(between, MAX_CHARS);
+  return text.slice(0, end > 0 ? end : MAX_CHARS);
 }
 
 // The first sentence that says something, without markup and without the politeness in front of it.

@@ -60,9 +60,12 @@ function missingAbility(candidate: Candidate, kind: Kind, needs: Needs): string 
 
 function downSentence({ name, url, lastError, startCommand }: Candidate): string {
   const where = url === undefined ? '' : ` at ${url}`;
-  // An error of the backend's own begins with its name and address, which stand here already.
-  const error = lastError?.replace(`${name}${where}: `, '').replace(/\.$/, '');
-  const because = error === undefined ? '' : ` (${error})`;
+  const because = lastError === undefined ? '' : ` (${withoutAddress(lastError, name).replace(/\.$/, '')})`;
   const remedy = startCommand === undefined ? '' : `; start it with: ${startCommand}`;
   return `${name}${where} is down${because}${remedy}`;
+}
+
+/** An error of the backend's own begins with its name and address: for a sentence in which they stand already. */
+export function withoutAddress(message: string, backend: string): string {
+  return message.startsWith(backend) ? message.slice(backend.length).replace(/^ at \S+: /, '') : message;
 }

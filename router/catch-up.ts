@@ -105,7 +105,8 @@ function catchUpOf(
   const fromTokens = startOf(standby.match(chain));
   const toTokens = tokensOf(chain);
   if (toTokens - fromTokens < LEAST_DEBT_TOKENS) return undefined;
-  const room = standby.room(worthKeeping(resting.filter((one) => one.key !== key)));
+  const others = worthKeeping(resting.filter((one) => one.key !== key));
+  const room = winsRoomBack(standby, others.length) ? Number.POSITIVE_INFINITY : standby.room(others);
   const cuts = cutsOf(standby, { fromTokens, toTokens, limits, room });
   const last = cuts.at(-1);
   if (last === undefined) return undefined;
@@ -159,13 +160,23 @@ export function cutsOf(
   const isShort = nextCut(speed, fromTokens, step) >= toTokens;
   if (cacheUse === 'whole') return isShort || leavesPrefill(flavour) ? [toTokens] : [];
   const cuts: number[] = [];
-  for (let at = fromTokens; at < toTokens; ) {
-    // No room for more entries: the rest at once, where that does not keep anyone waiting.
-    const isLastEntry = keepsSteps(flavour) && cuts.length + 1 >= room;
-    at = isLastEntry ? toTokens : Math.min(toTokens, nextCut(speed, at, step));
+  const most = keepsSteps(flavour) ? room : Number.POSITIVE_INFINITY;
+  for (let at = fromTokens; at < toTokens && cuts.length < most; ) {
+    at = Math.min(toTokens, nextCut(speed, at, step));
     cuts.push(at);
   }
   return cuts;
+}
+
+/** Of the ten entries of mlx_lm.server: with more, it is these that would be read most of the time. */
+const MOST_READ_AGAIN = 5;
+
+/** Whether room for steps is won back by reading so many other conversations again, out of the cache. */
+export function winsRoomBack(
+  { flavour, cacheUse }: Pick<Standby, 'flavour' | 'cacheUse'>,
+  others: number,
+): boolean {
+  return keepsSteps(flavour) && cacheUse === 'steps' && others <= MOST_READ_AGAIN;
 }
 
 /** Ends a prefill within one step of its own when nobody waits for it any more, and throws it away. */

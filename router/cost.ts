@@ -111,7 +111,7 @@ function waitFor(candidate: Candidate, { asked, knowledge, nowMs }: Pricing): Wa
       queue,
       load,
       prefill: warm * whenWarm.seconds + (1 - warm) * whenCold.seconds,
-      decode: speed.decodeSeconds(outputTokensOf(asked, knowledge)),
+      decode: speed.decodeSeconds(outputTokensOf(asked, knowledge), asked.promptTokens),
     },
     ttftSeconds: queue + load + likeliest.seconds,
     sigma: doubtAhead(backend, { asked, knowledge }),

@@ -33,9 +33,9 @@ export function paceOf(backend: BackendName, pricing: Pricing): Pace {
     call(task, when) {
       const keeps = knowledge.keeps(backend, when);
       const waited = keeps * warm + (1 - keeps) * cold;
-      if (task === 'analysis') return waited + speed.decodeSeconds(analysis.outputTokens);
+      if (task === 'analysis') return waited + speed.decodeSeconds(analysis.outputTokens, whole);
       const redone = redoings(failing(when), backend === settings.routes.edit) * redoSeconds(pricing, when);
-      return waited + speed.decodeSeconds(edit.outputTokens) + edit.editShare * redone;
+      return waited + speed.decodeSeconds(edit.outputTokens, whole) + edit.editShare * redone;
     },
     preference: {
       edit: backend === settings.routes.edit ? 0 : edit.editShare * settings.preference.editSeconds,
@@ -52,5 +52,5 @@ function redoSeconds({ asked, knowledge, settings }: Pricing, when: When): numbe
   const { edit } = settings.routes;
   const speed = knowledge.speed(edit);
   const cold = (1 - knowledge.keeps(edit, when)) * speed.ttftSeconds(asked.promptTokens, 0);
-  return speed.decodeSeconds(knowledge.habits.shape('edit').outputTokens) + cold;
+  return speed.decodeSeconds(knowledge.habits.shape('edit').outputTokens, asked.promptTokens) + cold;
 }

@@ -36,8 +36,14 @@ export function promptIn(text: string): string | undefined {
   let words = withoutSections(text, REMINDER_OPEN, REMINDER_CLOSE);
   for (const note of EDITOR_NOTES) words = withoutSections(words, `<${note}>`, `</${note}>`);
   words = words.trim().slice(0, PROMPT_CHARS);
-  if (words === '' || NOT_A_PROMPT.some((opening) => words.startsWith(opening))) return undefined;
-  return words;
+  return words === '' || isNoPrompt(words) ? undefined : words;
+}
+
+const FIRST_LETTERS: ReadonlySet<string> = new Set(NOT_A_PROMPT.map((opening) => opening.charAt(0)));
+
+/** A history of ten thousand messages is asked ten thousand times: most are told by their first letter. */
+function isNoPrompt(words: string): boolean {
+  return FIRST_LETTERS.has(words.charAt(0)) && NOT_A_PROMPT.some((opening) => words.startsWith(opening));
 }
 
 // A section that is not closed reaches to the end: half a reminder is still not the person's.

@@ -217,7 +217,7 @@ class Belief implements ServerBelief {
   #learnSpeed(observation: Observation, { promptTokens, inferred, nowMs }: Learned): void {
     const { ttftMs, decodeMs, outputTokens, loadedModel } = observation;
     if (decodeMs !== undefined && decodeMs >= SHORTEST_DECODE_MS && outputTokens !== undefined) {
-      this.speed.learnDecode(outputTokens - 1, decodeMs / 1000);
+      this.speed.learnDecode({ tokens: outputTokens - 1, seconds: decodeMs / 1000, promptTokens });
     }
     if (ttftMs === undefined || loadedModel === true) return;
     const cached = observation.cachedTokens ?? inferred?.cachedTokens;

@@ -9,6 +9,7 @@
 
 import { dot } from '../wire/vector.ts';
 import { createColdSpread, type SavedColdSpread } from './cold-spread.ts';
+import { createDecodeRate, readDecode, type SavedDecode, type Written } from './decode-rate.ts';
 import { fieldsOf, isFiniteNumber } from './saved.ts';
 
 export type Work = {
@@ -30,9 +31,10 @@ export type Speed = {
   ttft(work: Work): Forecast;
   /** The seconds of `ttft` alone, which is what most who ask want, and cheaper. */
   ttftSeconds(uncached: number, cached: number): number;
-  decodeSeconds(tokens: number): number;
+  /** Of an answer behind a prompt of so many tokens. */
+  decodeSeconds(tokens: number, promptTokens: number): number;
   learnTtft(work: Work, seconds: number): void;
-  learnDecode(tokens: number, seconds: number): void;
+  learnDecode(written: Written): void;
   /** Before anything was seen here: no slower than the other, and as doubtful as ever. */
   expectLike(other: Speed): void;
   /** Standard deviation of what a usual prompt takes, as a share of it: about 1 before anything was seen. */
@@ -46,12 +48,10 @@ export type Speed = {
   toJSON(): SavedSpeed;
 };
 
-export type SavedSpeed = {
+export type SavedSpeed = SavedDecode & {
   readonly weights: readonly number[];
   readonly covariance: readonly (readonly number[])[];
   readonly samples: number;
-  readonly decodeLogRate: number;
-  readonly decodeSamples: number;
   /** Absent in what earlier versions saved. */
   readonly cold?: SavedColdSpread;
 };
@@ -72,18 +72,12 @@ const FORGET = 0.002;
 /** So many surprises in a row, all to the same side, are no chance. */
 const SURPRISES = 3;
 
-const PRIOR_DECODE_LOG_RATE = Math.log(40);
-const MIN_DECODE_TOKENS = 8;
-const DECODE_GAIN = 0.1;
-const DECODE_STEP = Math.log(2);
-
 export function createSpeed(saved?: unknown): Speed {
   const restored = readSaved(saved);
   let weights = restored?.weights ?? PRIOR_MEAN;
   let covariance = restored?.covariance ?? priorCovariance();
   let samples = restored?.samples ?? 0;
-  let decodeLogRate = restored?.decodeLogRate ?? PRIOR_DECODE_LOG_RATE;
-  let decodeSamples = restored?.decodeSamples ?? 0;
+  const decode = createDecodeRate(restored);
   let surprises = 0;
   const coldSpread = createColdSpread(restored?.cold);
 
@@ -104,7 +98,7 @@ export function createSpeed(saved?: unknown): Speed {
   return {
     ttft,
     ttftSeconds,
-    decodeSeconds: (tokens) => tokens / Math.exp(decodeLogRate),
+    decodeSeconds: decode.seconds,
     learnTtft(work, seconds) {
       if (!isSample(work, seconds)) return;
       coldSpread.learn(work, { seconds, foretold: ttftSeconds(work.uncached, work.cached) });
@@ -134,20 +128,13 @@ export function createSpeed(saved?: unknown): Speed {
       }
       samples += 1;
     },
-    learnDecode(tokens, seconds) {
-      if (!(tokens >= MIN_DECODE_TOKENS) || !(seconds > 0) || !Number.isFinite(seconds)) return;
-      const gain = Math.max(DECODE_GAIN, 1 / (decodeSamples + 1));
-      const step = Math.log(tokens / seconds) - decodeLogRate;
-      const limit = decodeSamples === 0 ? Number.POSITIVE_INFINITY : DECODE_STEP;
-      decodeLogRate += gain * Math.max(-limit, Math.min(limit, step));
-      decodeSamples += 1;
-    },
+    learnDecode: decode.learn,
     expectLike(other) {
       const like = other.toJSON();
       const { uncached, cached } = TYPICAL;
       const isFaster = other.ttftSeconds(uncached, cached) < ttftSeconds(uncached, cached);
       if (samples === 0 && isFaster) weights = like.weights;
-      if (decodeSamples === 0) decodeLogRate = Math.max(decodeLogRate, like.decodeLogRate);
+      decode.expectLike(like);
     },
     get doubt() {
       const features = featuresOf(TYPICAL);
@@ -161,7 +148,7 @@ export function createSpeed(saved?: unknown): Speed {
       return coldSpread.samples;
     },
     toJSON: () => ({
-      ...{ weights, covariance, samples, decodeLogRate, decodeSamples },
+      ...{ weights, covariance, samples, ...decode.toJSON() },
       cold: coldSpread.toJSON(),
     }),
   };
@@ -208,13 +195,13 @@ function quadratic(matrix: readonly (readonly number[])[], vector: readonly numb
 
 /** Undefined where what was saved is of another shape: then everything is learned anew. */
 function readSaved(saved: unknown): SavedSpeed | undefined {
-  const { weights, covariance, samples, decodeLogRate, decodeSamples, cold } = fieldsOf(saved);
+  const { weights, covariance, samples, cold } = fieldsOf(saved);
   if (!isRow(weights) || !Array.isArray(covariance) || covariance.length !== SIZE) return undefined;
   if (!covariance.every(isRow)) return undefined;
-  if (!isFiniteNumber(samples) || !isFiniteNumber(decodeLogRate) || !isFiniteNumber(decodeSamples))
-    return undefined;
+  const decode = readDecode(saved);
+  if (!isFiniteNumber(samples) || decode === undefined) return undefined;
   const spread = createColdSpread(cold).toJSON();
-  return { weights, covariance, samples, decodeLogRate, decodeSamples, cold: spread };
+  return { weights, covariance, samples, ...decode, cold: spread };
 }
 
 function isRow(value: unknown): value is number[] {

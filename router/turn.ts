@@ -190,11 +190,13 @@ function isPlanMode(messages: readonly WireMessage[]): boolean {
   for (let index = messages.length - 1; index >= 0; index -= 1) {
     const message = messages[index];
     if (message === undefined || message.role === 'assistant') continue;
-    const texts = textsOf(message).filter(
-      (text) => message.role === 'system' || text.startsWith('<system-reminder>'),
-    );
-    const on = Math.max(-1, ...texts.map((text) => text.lastIndexOf(PLAN_ON)));
-    const off = Math.max(-1, ...texts.map((text) => text.lastIndexOf(PLAN_OFF)));
+    let on = -1;
+    let off = -1;
+    for (const text of textsOf(message)) {
+      if (message.role !== 'system' && !text.startsWith('<system-reminder>')) continue;
+      on = Math.max(on, text.lastIndexOf(PLAN_ON));
+      off = Math.max(off, text.lastIndexOf(PLAN_OFF));
+    }
     if (on >= 0 || off >= 0) return on > off;
   }
   return false;
@@ -214,9 +216,11 @@ function derivedTurnId(session: string | undefined, agent: string | undefined, h
 
 function textsOf(message: WireMessage): readonly string[] {
   if (typeof message.content === 'string') return [message.content];
-  return message.content.flatMap(({ type, text }) =>
-    type === 'text' && typeof text === 'string' ? [text] : [],
-  );
+  const texts: string[] = [];
+  for (const { type, text } of message.content) {
+    if (type === 'text' && typeof text === 'string') texts.push(text);
+  }
+  return texts;
 }
 
 function blocksOf(message: WireMessage): readonly WireBlock[] {

@@ -15,8 +15,10 @@ process.exitCode = main(process.argv.slice(2));
 
 function main(paths: readonly string[]): number {
   if (paths.length === 0) return fail('Name at least one trace file: npm run train:classifier -- FILE…');
-  const { sessions, complaints } = readTraceFiles(paths);
+  const { sessions, complaints, unread } = readTraceFiles(paths);
   for (const complaint of complaints) console.error(complaint);
+  if (unread.length > 0)
+    return fail(`Nothing was written, for ${unread.join(' and ')} would be missing from it.`);
   const model = fitClassifier(sessions.map((session, index) => casesOf(session, String(index))));
   if (model === undefined) return fail('These files hold too few prompts to train on (50 are the least).');
   print(evaluate(sessions), sessions.length);

@@ -11,7 +11,7 @@ export type StoredRequest = Selectable<RequestsTable> & {
 
 /** `-1` is the newest request, `-2` the one before it …; undefined where there is none. Rejects with the database's error. */
 export async function findRequest(db: Kysely<Schema>, asked: string): Promise<StoredRequest | undefined> {
-  const back = /^-(\d{1,9})$/.exec(asked)?.[1];
+  const back = /^-([1-9]\d{0,8})$/.exec(asked)?.[1];
   const all = db.selectFrom('requests').selectAll();
   const chosen =
     back === undefined
@@ -21,7 +21,7 @@ export async function findRequest(db: Kysely<Schema>, asked: string): Promise<St
           .orderBy('started_ms', 'desc')
           .orderBy('id', 'desc')
           .limit(1)
-          .offset(Math.max(0, Number(back) - 1));
+          .offset(Number(back) - 1);
   const request = await chosen.executeTakeFirst();
   if (request === undefined) return undefined;
   const attempts = db.selectFrom('attempts').selectAll().where('request_id', '=', request.request_id);

@@ -265,8 +265,9 @@ function threeDecimals(_key: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toFixed(3)) : value;
 }
 
+/** To a thousandth: what is behind it is the noise of a subtraction. */
 function measure(value: number | undefined): number | null {
-  return value !== undefined && Number.isFinite(value) && value >= 0 ? value : null;
+  return value !== undefined && Number.isFinite(value) && value >= 0 ? Math.round(value * 1000) / 1000 : null;
 }
 
 function count(value: number | undefined): number | null {

@@ -85,8 +85,8 @@ const CANDIDATES_SHOWN = 5;
 
 /** By its id or how that begins; `-1` is the session that was used last, `-2` the one before it … */
 export async function findSession(db: Kysely<Schema>, asked: string): Promise<FoundSession> {
-  const back = /^-(\d{1,9})$/.exec(asked)?.[1];
-  const ids = back === undefined ? await idsLike(db, asked) : await idsByAge(db, Math.max(1, Number(back)));
+  const back = /^-([1-9]\d{0,8})$/.exec(asked)?.[1];
+  const ids = back === undefined ? await idsLike(db, asked) : await idsByAge(db, Number(back));
   const [first, second] = ids;
   if (first === undefined) return { missing: true };
   return second === undefined || first === asked ? { sessionId: first } : { ambiguous: ids };

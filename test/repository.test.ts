@@ -1,7 +1,7 @@
 // What a fresh clone needs before any code runs: a lockfile that `npm ci` takes, and a README whose commands work.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
@@ -49,6 +49,30 @@ describe('package-lock.json', () => {
       .map(([path]) => path.split('node_modules/').at(-1) ?? path);
     assert.deepEqual(
       scripted.filter((name) => !listed.includes(name)),
+      [],
+    );
+  });
+});
+
+describe('CONTRIBUTING.md', () => {
+  const said = read('CONTRIBUTING.md').replace(/\s+/g, ' ');
+  const [, functionLines, fileLines] = said.match(/(\d+) and (\d+) the limits that are checked/) ?? [];
+
+  it('names the length of a function that the linter allows', () => {
+    assert.match(read('biome.json'), new RegExp(`"maxLines": ${functionLines},`));
+  });
+
+  it('names a length that no file of the product exceeds', () => {
+    const files = ['wire', 'router', 'backend', 'store', 'migrations', 'daemon', 'cli'].flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(
+        (name) => `${folder}/${name}`,
+      ),
+    );
+    const sources = files.filter((path) => /\.(ts|js)$/.test(path));
+    const linesOf = (path: string) => read(path).split('\n').length - 1;
+    assert.ok(sources.length > 100);
+    assert.deepEqual(
+      sources.filter((path) => linesOf(path) > Number(fileLines)),
       [],
     );
   });

@@ -1,9 +1,9 @@
 // What a classifier is worth on recorded sessions, next to what needs no training.
 
-import { taskByRules } from '../../router/rules.ts';
 import type { TurnEvidence } from '../../router/turn.ts';
 import { editProbability, type FoldScorer, foldScorers } from '../classifier-folds.ts';
 import { type Guess, type TaskFigures, taskFigures } from '../routing/accuracy.ts';
+import { RULES } from '../routing/baselines.ts';
 import type { TraceSession } from '../routing/trace-file.ts';
 import { inUnknownLetters } from './cases.ts';
 import { isUndecided, type Moment, momentsOf } from './moments.ts';
@@ -16,8 +16,6 @@ export type Evaluation = {
 };
 
 const MOST_WRONG = 10;
-const EDIT_VERB =
-  /\b(add|apply|build|change|convert|create|delete|edit|fix|implement|make|modify|move|refactor|remove|rename|replace|rewrite|update|write)\b/i;
 
 /** Every session by the folds that it is not in. */
 export function evaluate(sessions: readonly TraceSession[]): Evaluation {
@@ -33,12 +31,17 @@ export function evaluate(sessions: readonly TraceSession[]): Evaluation {
     taskFigures(judge(judged, 'prompt', ({ evidence }) => believe(evidence)));
   const figures = {
     'prompts, trained': taskFigures(prompts),
-    'prompts, always edit': byRule(() => 1),
-    'prompts, an edit verb': byRule(({ promptText }) => (EDIT_VERB.test(promptText ?? '') ? 1 : 0)),
-    'prompts, fixed rules': byRule((evidence) => editProbability(taskByRules(evidence))),
+    ...Object.fromEntries(
+      Object.entries(RULES).map(([name, believe]) => [`prompts, ${name}`, byRule(believe)] as const),
+    ),
     'prompts, trained, unknown letters': taskFigures(
       judge(judged, 'prompt', ({ scorer, evidence }) => inUnknownScript(scorer, evidence)),
     ),
+    // What words that nobody knows must not fall below: the same without any word.
+    '  at least: prompts, trained, no text': taskFigures(
+      judge(judged, 'prompt', ({ scorer, evidence }) => withoutText(scorer, evidence)),
+    ),
+    '  at least: prompts, as the turn before': byRule(RULES['as the turn before'] ?? (() => 0)),
     'calls, trained': taskFigures(
       judge(judged, 'call', ({ scorer, evidence }) => scorer.callEdits(evidence)),
     ),
@@ -87,6 +90,10 @@ function underWay(
 function inUnknownScript(scorer: FoldScorer, evidence: TurnEvidence): number {
   const promptText = inUnknownLetters(evidence.promptText ?? '', `unseen ${evidence.turnId}`);
   return editProbability(scorer.classify({ ...evidence, promptText }));
+}
+
+function withoutText(scorer: FoldScorer, { promptText: _, ...evidence }: TurnEvidence): number {
+  return editProbability(scorer.classify(evidence));
 }
 
 function mostWrong(prompts: readonly Judged[]): readonly Judged[] {

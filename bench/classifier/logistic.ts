@@ -1,6 +1,8 @@
 // Logistic regression with L2, by L-BFGS: the whole data in every step, no randomness, so the same rows give the
 // same weights.
 
+import { dot } from '../../wire/vector.ts';
+
 /** Buckets with their values; a bucket may come up once. */
 export type SparseRow = {
   readonly buckets: Int32Array;
@@ -117,12 +119,6 @@ function remember(curvature: Curvature[], from: Point, to: Point): void {
   if (product <= 1e-12) return;
   curvature.push({ moved, turned, scale: 1 / product });
   if (curvature.length > MEMORY) curvature.shift();
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let index = 0; index < a.length; index += 1) sum += (a[index] ?? 0) * (b[index] ?? 0);
-  return sum;
 }
 
 function add(into: Float64Array, what: Float64Array, times: number): void {

@@ -10,7 +10,8 @@ import type { TraceSession } from './trace-file.ts';
 
 const EDIT_VERB =
   /\b(add|apply|build|change|convert|create|delete|edit|fix|implement|make|modify|move|refactor|remove|rename|replace|rewrite|update|write)\b/i;
-const RULES: Readonly<Record<string, (evidence: TurnEvidence) => number>> = {
+/** Belief that the turn of a prompt edits. */
+export const RULES: Readonly<Record<string, (evidence: TurnEvidence) => number>> = {
   'always edit': () => 1,
   'an edit verb': ({ promptText = '' }) => (EDIT_VERB.test(promptText) ? 1 : 0),
   'no question': ({ promptText = '' }) => (promptText.trimEnd().endsWith('?') ? 0 : 1),

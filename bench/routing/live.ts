@@ -9,7 +9,7 @@ import { createMemory, type Memory } from '../../router/memory.ts';
 import { type Chain, tokensOf } from '../../router/observation.ts';
 import type { ToolRun, TurnEvidence } from '../../router/turn.ts';
 import type { CaughtUp, Chooser, Policy, ReplaySession } from './replay.ts';
-import type { Served, Side } from './world.ts';
+import { PREFERENCE, type Served, type Side } from './world.ts';
 
 /** A step with all that the router may know of it, made once for all rows. */
 export type PreparedStep = {
@@ -28,7 +28,6 @@ const BACKENDS = { A: 'mlx-lm', E: 'lmstudio' } as const;
 const ROUTES = { analysis: BACKENDS.A, edit: BACKENDS.E } as const;
 /** One decoding step. */
 const FIRST_TOKEN_S = 1 / 40;
-const PREFERENCE = { editSeconds: 5, analysisSeconds: 2 } as const;
 
 export type LivePolicy = Policy<PreparedSession> & {
   /** Mean absolute error of the predicted time to first token, in percent; undefined where nothing was predicted. */

@@ -2,6 +2,7 @@
 
 import { table } from '../../cli/terminal.ts';
 import type { TaskFigures } from './accuracy.ts';
+import type { Reading } from './reading.ts';
 import type { PolicyFigures, Tally } from './score.ts';
 import type { Row } from './world.ts';
 
@@ -30,6 +31,8 @@ export type BenchResult = {
   readonly calls: TaskFigures;
   /** Milliseconds. */
   readonly classifyMsP99: number;
+  /** What reading whole requests took; not in the JSON, whose form is agreed. */
+  readonly reading: readonly Reading[];
   readonly rows: readonly RowResult[];
   /** The same for rules that need no training. */
   readonly baselines: readonly Baseline[];
@@ -55,6 +58,7 @@ export function toJson({ prompts, calls, classifyMsP99, rows }: BenchResult): st
 export function toTables(result: BenchResult): string {
   return [
     taskTable(result),
+    readingTable(result.reading),
     ...result.rows.map(rowTable),
     verdict(result.rows),
     'A serves analysis, E edits. prefill, redo and preference add up to the bill; all in seconds a call. Decode is',
@@ -77,6 +81,23 @@ function taskTable({ prompts, calls, baselines, classifyMsP99, weights, sessions
     isNumber,
   );
   return `${sessions} sessions; classifier: ${weights}; p99 ${fixed(classifyMsP99, 3)} ms\n\n${shown}`;
+}
+
+function readingTable(reading: readonly Reading[]): string {
+  const lines = reading.map(({ name, bytes, firstMs, medianMs, p99Ms, parseMs, goalMs }) => [
+    ...[name, fixed(bytes / 1000, 0), fixed(firstMs), fixed(medianMs), fixed(p99Ms)],
+    ...[fixed(medianMs / parseMs), `≤ ${goalMs}`],
+  ]);
+  const heading = [
+    'reading and judging a request',
+    'kB',
+    'first ms',
+    'median',
+    'p99',
+    '× JSON.parse',
+    'goal',
+  ];
+  return table([heading, ...lines], isNumber);
 }
 
 const HEADINGS = [

@@ -39,23 +39,30 @@ export type TraceFiles = {
   readonly sessions: readonly TraceSession[];
   /** One sentence for each line or file that could not be read; the rest is in `sessions`. */
   readonly complaints: readonly string[];
+  /** Of the files that were named, those of which nothing could be read. */
+  readonly unread: readonly string[];
 };
 
 /** Never throws for what is in the files: what cannot be read is named and left out. */
 export function readTraceFiles(paths: readonly string[]): TraceFiles {
   const sessions: TraceSession[] = [];
   const complaints: string[] = [];
+  const unread: string[] = [];
   for (const path of paths) {
     try {
       readLines(path, { sessions, complaints });
     } catch (error) {
       complaints.push(`${path} could not be read: ${messageOf(error)}`);
+      unread.push(path);
     }
   }
-  return { sessions, complaints };
+  return { sessions, complaints, unread };
 }
 
 type Into = { readonly sessions: TraceSession[]; readonly complaints: string[] };
+
+/** What some editors put in front of a file. */
+const BYTE_ORDER_MARK = /^\uFEFF/;
 
 function readLines(path: string, { sessions, complaints }: Into): void {
   for (const [index, line] of textOf(path).split('\n').entries()) {
@@ -72,7 +79,8 @@ function textOf(path: string): string {
   const bytes = readFileSync(path);
   const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
   // A copy that was cut off still has whole lines in front.
-  return isGzip ? gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }).toString() : bytes.toString();
+  const text = isGzip ? gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }) : bytes;
+  return text.toString().replace(BYTE_ORDER_MARK, '');
 }
 
 function inOrder(session: TraceSession): TraceSession {

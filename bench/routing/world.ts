@@ -22,7 +22,7 @@ export type Row = {
 const PREFILL_TOKENS_PER_S = 616;
 const DECODE_TOKENS_PER_S = 40;
 /** What it is worth to the person, in seconds, that a task's own backend does the call. */
-const PREFERENCE_S = { edit: 5, analysis: 2 } as const;
+export const PREFERENCE = { editSeconds: 5, analysisSeconds: 2 } as const;
 
 type Engine = { readonly tokensPerS: number; readonly caches: boolean };
 export type World = Row & { readonly engines: Readonly<Record<Side, Engine>> };
@@ -93,7 +93,7 @@ export function serve(world: World, held: Held, step: Step, side: Side): Served 
     const bill = {
       prefillS: (tokens - cachedOnE) / E.tokensPerS,
       redoS: 0,
-      preferenceS: step.isEditTurn ? 0 : PREFERENCE_S.analysis,
+      preferenceS: step.isEditTurn ? 0 : PREFERENCE.analysisSeconds,
     };
     const after = { A: held.A, E: tokens, last: side, tokens };
     return {
@@ -109,7 +109,7 @@ export function serve(world: World, held: Held, step: Step, side: Side): Served 
   const bill = {
     prefillS: (tokens - cachedOnA) / A.tokensPerS,
     redoS: editFailed ? (tokens - cachedOnE) / E.tokensPerS + decodeS : 0,
-    preferenceS: step.isEdit ? PREFERENCE_S.edit : 0,
+    preferenceS: step.isEdit ? PREFERENCE.editSeconds : 0,
   };
   const after = { A: tokens, E: editFailed ? tokens : held.E, last: side, tokens };
   const redoCachedTokens = editFailed ? cachedOnE : undefined;

@@ -76,8 +76,10 @@ const STEPS_MS = [
 function readQuery(search: URLSearchParams, known: readonly string[]): ReadonlyMap<string, string> {
   const query = new Map<string, string>();
   for (const [name, value] of search) {
-    if (!known.includes(name))
-      throw wrong(name.slice(0, 40), `is not known here: there are ${known.join(', ')}.`);
+    if (!known.includes(name)) {
+      const others = known.length === 1 ? `there is ${known[0]} alone` : `there are ${known.join(', ')}`;
+      throw wrong(name.slice(0, 40), `is not known here: ${others}.`);
+    }
     if (query.has(name)) throw wrong(name, 'is given twice.');
     if (value.length > LONGEST_NAME) throw wrong(name, `is longer than ${LONGEST_NAME} characters.`);
     if (value !== '') query.set(name, value);

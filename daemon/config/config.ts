@@ -15,6 +15,7 @@ import {
   flagSettings,
   type Origin,
 } from './sources.ts';
+import { startCommandOf } from './start-command.ts';
 
 export { ConfigError } from './error.ts';
 export { type BackendConfig, type Config, configJsonSchema } from './schema.ts';
@@ -106,10 +107,18 @@ function checked(value: unknown, originOf: (key: string) => Origin): Checked {
 
 function completed({ $schema: _, backends, ...rest }: Checked, home: string): Config {
   const kept = Object.entries(backends).flatMap(([name, backend]) =>
-    backend === null ? [] : [[name, { name, ...backend }] as const],
+    backend === null ? [] : [[name, { name, ...howToStart(name, backend.url), ...backend }] as const],
   );
   const allowedHosts = [...rest.allowedHosts, ...ownName(rest.host)];
   return { ...rest, home, allowedHosts, backends: Object.fromEntries(kept) };
+}
+
+function howToStart(name: string, url: string): { readonly startCommand?: string } {
+  const address = new URL(url);
+  // A server on another machine is not started from here.
+  const isHere = isLoopback(address.hostname.replace(/^\[(.*)\]$/, '$1'));
+  const startCommand = isHere ? startCommandOf(name, address) : undefined;
+  return startCommand === undefined ? {} : { startCommand };
 }
 
 /** Who listens on one address may be addressed by it. The wildcards are no addresses, and a way in for web pages. */

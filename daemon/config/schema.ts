@@ -55,7 +55,9 @@ const backend = group({
   flattenSystemPrompt: flag().default(false).describe('Replace newlines in the system prompt by spaces.'),
   startCommand: text('a command line')
     .exactOptional()
-    .describe('Command that starts the server; shown when it does not answer.'),
+    .describe(
+      'Command that starts the server; shown when it does not answer. Known for mlx-lm and lmstudio on this machine.',
+    ),
 });
 
 const price = () => {
@@ -92,16 +94,8 @@ const backendName = z
  * LM Studio serves four at once by default and queues the rest out of sight.
  */
 export const DEFAULT_BACKENDS = {
-  'mlx-lm': {
-    url: 'http://127.0.0.1:8081',
-    maxConcurrent: 2,
-    startCommand: 'mlx_lm.server --model <path> --port 8081',
-  },
-  lmstudio: {
-    url: 'http://127.0.0.1:1234',
-    maxConcurrent: 4,
-    startCommand: 'lms server start --port 1234',
-  },
+  'mlx-lm': { url: 'http://127.0.0.1:8081', maxConcurrent: 2 },
+  lmstudio: { url: 'http://127.0.0.1:1234', maxConcurrent: 4 },
 } as const;
 
 export const configSchema = group({
@@ -182,7 +176,7 @@ export const configSchema = group({
     .default(true)
     .describe(
       "Whether the front of each project's prompt (system, tools, rules) is kept on disk, readable by you alone, so " +
-        'that it is warmed after a restart.',
+        'that it is warmed after a restart. false removes what was kept, and what `serve-mlx` saved.',
     ),
   serveMlx: group({
     python: text('the path of a Python that has mlx-lm')

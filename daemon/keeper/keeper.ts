@@ -21,7 +21,10 @@ export type Keeper = {
   readonly status: KeeperStatus;
   /** Prefills the front of every project that is known on each backend that it may go to, one after the other. */
   warm(): AsyncIterable<Warmed>;
-  /** What the clock asks for: gives restarted servers back what they had, and takes up a pause that something stood in the way of. */
+  /**
+   * What the clock asks for: gives servers back what they have lost, now or before this start, and takes up a pause that
+   * something stood in the way of. Never rejects.
+   */
   tick(): Promise<void>;
   /** Nothing begins after it. */
   stop(): void;
@@ -33,6 +36,8 @@ export type KeeperDeps = Pick<Deps, 'config' | 'fleet' | 'memory' | 'estimator' 
   /** And is not to work then. */
   readonly isOnBattery: () => Promise<boolean>;
   readonly cacheUse: (backend: string, model: string) => CacheUse;
+  /** Backends that have what they had by their own slots: what else they are given might take one of those. */
+  readonly isRestored?: (backend: string) => boolean;
   readonly limits: PrefillLimits;
   /** From the end of the last request until a pause is taken for one. Side requests follow a turn at once. */
   readonly settleMs?: number;
@@ -92,7 +97,9 @@ class PauseKeeper implements Keeper {
     if (!(await this.#mayWork()) || this.#isBusy) return;
     for (const job of lost) {
       if (this.#isResting(job.backend) || this.#untilPauseMs() !== 0) continue;
-      await this.#run(job);
+      if (!(await this.#mayWork())) return;
+      const { result } = await this.#run(job);
+      if (result === 'failed') this.#warming.failed(job);
     }
     // A backend may have come up in mid-pause, or the machine may have been plugged in.
     await this.#usePause();

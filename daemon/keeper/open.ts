@@ -14,10 +14,9 @@ import { createPrefiller, type Prefiller } from './prefill.ts';
 export type Pauses = {
   readonly keeper: Pick<Keeper, 'status' | 'warm'>;
   readonly prefiller: Pick<Prefiller, 'run'>;
-  readonly power: Power;
   /** A request has ended. */
   served(outcome: Outcome): void;
-  /** To be called by the clock, about once a minute. */
+  /** To be called by the clock, every few seconds. */
   tick(): Promise<void>;
   /** Ends what runs. */
   stop(): Promise<void>;
@@ -28,11 +27,22 @@ export type PausesOptions = {
   readonly recorder: Pick<Recorder, 'warmup'>;
   readonly metrics: Pick<Metrics, 'warmedUp' | 'warmupUsed'>;
   readonly power?: Power;
+  /** See KeeperDeps. */
+  readonly isRestored?: (backend: string) => boolean;
   readonly settleMs?: number;
+  /** Longest request. */
+  readonly stepSeconds?: number;
 };
 
-export function openPauses({ deps, recorder, metrics, settleMs, ...given }: PausesOptions): Pauses {
-  const power = given.power ?? createPower();
+export function openPauses({
+  deps,
+  recorder,
+  metrics,
+  settleMs,
+  stepSeconds,
+  ...given
+}: PausesOptions): Pauses {
+  const { power = createPower(), isRestored } = given;
   const cacheUses = createCacheUses();
   const gains = createGains({
     memory: deps.memory,
@@ -43,7 +53,11 @@ export function openPauses({ deps, recorder, metrics, settleMs, ...given }: Paus
       metrics.warmupUsed(warmup);
     },
   });
-  const limits = { ...PREFILL_LIMITS, ...deps.config.catchUp };
+  const limits = {
+    ...PREFILL_LIMITS,
+    ...deps.config.catchUp,
+    ...(stepSeconds !== undefined && { stepSeconds }),
+  };
   const isOnBattery = async () => !deps.config.catchUp.onBattery && (await power()) === 'battery';
   const onError = (error: unknown) => deps.logError(error, 'keeper');
   const prefiller = createPrefiller({
@@ -60,10 +74,11 @@ export function openPauses({ deps, recorder, metrics, settleMs, ...given }: Paus
     ...{ prefiller, limits, isOnBattery },
     cacheUse: cacheUses.of,
     ...(settleMs !== undefined && { settleMs }),
+    ...(isRestored !== undefined && { isRestored }),
     onError,
   });
   return {
-    ...{ keeper, prefiller, power },
+    ...{ keeper, prefiller },
     served: gains.served,
     tick() {
       gains.expire(deps.clock.wall());

@@ -11,6 +11,7 @@ import type { Member } from '../fleet.ts';
 import { recordedFailure } from '../recorded.ts';
 import type { CacheUses } from './cache-use.ts';
 import { createProgress } from './progress.ts';
+import type { Kept } from './prompts.ts';
 import type { Traffic } from './traffic.ts';
 import { type End, type Run, type Sum, walk } from './walk.ts';
 
@@ -23,6 +24,8 @@ export type PrefillJob = {
   readonly sessionId?: string;
   readonly agentId?: string;
   readonly project?: string;
+  /** What it must not push out of the server's cache, beside the conversations that go on. */
+  readonly keeps?: readonly Kept[];
   /** On battery, too. */
   readonly askedBy?: 'person';
 };
@@ -140,7 +143,7 @@ async function runJob(run: Run): Promise<PrefillReport> {
   const { deps, job } = run;
   const startedMs = deps.clock.now();
   const startedAtMs = deps.clock.wall();
-  const sum: Sum = { steps: 0 };
+  const sum: Sum = { steps: 0, computedTokens: 0 };
   const end = await walkWatched(run, sum, startedMs);
   if (sum.steps === 0) return skipped(end.reason ?? NOTHING_MISSING);
   const durationMs = deps.clock.now() - startedMs;
@@ -187,7 +190,7 @@ function figuresOf({ steps, first, last, computedTokens }: Sum) {
     steps,
     ...(last?.promptTokens !== undefined && { promptTokens: last.promptTokens }),
     ...(first?.cachedTokens !== undefined && { cachedTokens: first.cachedTokens }),
-    ...(computedTokens !== undefined && { computedTokens }),
+    ...(first !== undefined && computedTokens !== undefined && { computedTokens }),
   };
 }
 

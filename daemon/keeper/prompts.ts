@@ -32,14 +32,24 @@ export type KeptPrompt = {
   readonly endedAtMs: number;
 };
 
+/** The newest prompt of a project, from this daemon's own life or from the disk. */
+/** What can be read again. */
+export type Kept = Pick<KeptPrompt, 'conversation' | 'chain'>;
+
+export type ProjectPrompt = KeptPrompt & {
+  /** Who has answered prompts of the project, the newest first. */
+  readonly backends: readonly string[];
+  readonly source: 'served' | 'disk';
+};
+
 export type Prompts = {
   keep(prompt: KeptPrompt): void;
   /** What is known of a project from before this start; what was kept since knows better. */
-  know(prompt: KeptPrompt): void;
+  know(prompt: ProjectPrompt): void;
   /** Those that ended within the last hour, the newest first: one of each conversation. */
   active(nowMs: number): readonly KeptPrompt[];
   /** The newest main conversation of each project, the newest first. */
-  projects(): readonly KeptPrompt[];
+  projects(): readonly ProjectPrompt[];
 };
 
 export type PromptLimits = {
@@ -51,15 +61,19 @@ export type PromptLimits = {
 
 const LIMITS: PromptLimits = { conversations: 32, projects: 16, tokens: 8_000_000 };
 const ACTIVE_MS = 60 * 60_000;
+const MOST_BACKENDS = 4;
 
 export function createPrompts(limits: PromptLimits = LIMITS): Prompts {
   const conversations = new Map<string, KeptPrompt>();
-  const projects = new Map<string, KeptPrompt>();
+  const projects = new Map<string, ProjectPrompt>();
 
   return {
     keep(prompt) {
       keep(conversations, limits.conversations, sessionKey(prompt), prompt);
-      if (prompt.kind === 'main') keep(projects, limits.projects, prompt.project ?? '', prompt);
+      if (prompt.kind === 'main') {
+        const project = prompt.project ?? '';
+        keep(projects, limits.projects, project, ofProject(prompt, projects.get(project)));
+      }
       bound(conversations, limits.tokens);
       bound(projects, limits.tokens);
     },
@@ -71,6 +85,12 @@ export function createPrompts(limits: PromptLimits = LIMITS): Prompts {
       [...conversations.values()].filter(({ endedAtMs }) => nowMs - endedAtMs < ACTIVE_MS).reverse(),
     projects: () => [...projects.values()].reverse(),
   };
+}
+
+function ofProject(prompt: KeptPrompt, before: ProjectPrompt | undefined): ProjectPrompt {
+  const others = before?.backends.filter((backend) => backend !== prompt.backend) ?? [];
+  const backends = [prompt.backend, ...others].slice(0, MOST_BACKENDS);
+  return { ...prompt, backends, source: 'served' };
 }
 
 /** A subagent that has ended does not come back. */

@@ -1,5 +1,6 @@
 // One request of a prefill: sent like any other, with one token to write, and its figures told to memory.
 
+import { randomUUID } from 'node:crypto';
 import { BackendError, type Received } from '../../backend/backend.ts';
 import type { Reader } from '../../backend/slot-choice.ts';
 import { leavesPrefill } from '../../router/catch-up.ts';
@@ -72,6 +73,11 @@ export function chainOf(
   const parts = segments(conversation);
   const tokens = estimator.estimateEach(model, parts);
   return parts.map(({ hash }, at) => ({ hash, tokens: tokens[at] ?? 0 }));
+}
+
+/** No two prompts alike: an exact repeat has killed a server before. It is the end of the prompt, and stays cold. */
+export function tailOf(): string {
+  return `(${randomUUID().slice(0, 8)})`;
 }
 
 type Watch = {

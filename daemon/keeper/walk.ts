@@ -1,18 +1,18 @@
 // The steps of one prefill, each cut by what is known of the server when its turn comes.
 
-import { randomUUID } from 'node:crypto';
 import { keepsSteps } from '../../router/capacity.ts';
-import { cutsOf, startOf, worthKeeping } from '../../router/catch-up.ts';
+import { cutsOf, type Standby, startOf, winsRoomBack, worthKeeping } from '../../router/catch-up.ts';
 import { type Chain, tokensOf } from '../../router/observation.ts';
 import { sessionKey } from '../../router/sessions.ts';
 import { frontOf } from '../../wire/front.ts';
 import type { Conversation } from '../../wire/message.ts';
 import type { Member } from '../fleet.ts';
+import { freshen } from './freshen.ts';
 import { ON_BATTERY } from './power.ts';
 import type { PrefillDeps, PrefillJob } from './prefill.ts';
 import type { Progress } from './progress.ts';
-import { mayGoOn } from './prompts.ts';
-import { chainOf, type Step, type StepReport, sendStep } from './step.ts';
+import { type Kept, mayGoOn } from './prompts.ts';
+import { chainOf, type Step, type StepReport, sendStep, tailOf } from './step.ts';
 
 export type Run = {
   readonly deps: PrefillDeps;
@@ -27,7 +27,8 @@ export type Sum = {
   steps: number;
   first?: StepReport;
   last?: StepReport;
-  computedTokens?: number | undefined;
+  /** Undefined where a backend did not tell. */
+  computedTokens: number | undefined;
 };
 
 export type End = { readonly result: 'completed' | 'cancelled' | 'failed'; readonly reason?: string };
@@ -42,7 +43,9 @@ type Bounds = { readonly signal: AbortSignal; readonly untilMs: number };
 export async function walk(run: Run, sum: Sum, { signal, untilMs }: Bounds): Promise<End> {
   const { deps, job } = run;
   const route = routeOf(run);
+  const send = (step: Step) => sendCounted({ deps, sum, signal }, step);
   let at = route.fromTokens;
+  let room = deps.memory.serverOf(job.backend).room(worthKeeping(route.others));
   let entries = 0;
   let losses = 0;
   let mostTokens = Number.POSITIVE_INFINITY;
@@ -50,10 +53,13 @@ export async function walk(run: Run, sum: Sum, { signal, untilMs }: Bounds): Pro
     const reason = await whyStop(run, untilMs);
     if (reason !== undefined) return { result: 'cancelled', reason };
     signal.throwIfAborted();
-    const cut = nextCut(run, route, { at, entries, mostTokens });
+    if (room - entries < 1 && winsRoomBack(standbyOf(run), worthKeeping(route.others).length)) {
+      room = await freshen(run, route.others, send);
+      entries = 0;
+    }
+    const cut = nextCut(run, route, { at, room: room - entries, mostTokens });
     if (cut === undefined) return { result: 'completed', reason: NO_ROOM };
-    sum.steps += 1;
-    const report = await sendStep(deps, stepTo(run, route, { at, cut }), signal);
+    const report = await send(stepTo(run, route, { at, cut }));
     if (keepsSteps(deps.memory.serverOf(job.backend).flavour)) entries += 1;
     if (report.result === 'lost') {
       losses += 1;
@@ -80,7 +86,8 @@ type Route = {
   readonly chain: Chain;
   readonly fromTokens: number;
   readonly toTokens: number;
-  readonly room: number;
+  /** Conversations that may go on, and what the job names: none is to be pushed out. */
+  readonly others: readonly Kept[];
 };
 
 function routeOf({ deps, job, progress }: Run): Route {
@@ -102,7 +109,7 @@ function routeOf({ deps, job, progress }: Run): Route {
       progress.of(job, chain, server.epoch),
     ),
     toTokens: tokensOf(chain),
-    room: server.room(worthKeeping(others)),
+    others: [...others, ...(job.keeps ?? [])],
   };
 }
 
@@ -114,18 +121,19 @@ function withoutAnswer(conversation: Conversation): Conversation {
     : conversation;
 }
 
-type Place = { readonly at: number; readonly entries: number; readonly mostTokens: number };
+type Place = { readonly at: number; readonly room: number; readonly mostTokens: number };
 
-function nextCut({ deps, job }: Run, route: Route, { at, entries, mostTokens }: Place): number | undefined {
+function nextCut(run: Run, route: Route, { at, room, mostTokens }: Place): number | undefined {
+  const { toTokens } = route;
+  const { limits } = run.deps;
+  return cutsOf(standbyOf(run), { fromTokens: at, toTokens, limits, room, mostTokens })[0];
+}
+
+/** As it is known to be just now. */
+export function standbyOf({ deps, job }: Run): Pick<Standby, 'speed' | 'flavour' | 'cacheUse'> {
   const { backend, model } = job;
-  const standby = {
-    speed: deps.memory.speed(backend),
-    flavour: deps.memory.serverOf(backend).flavour,
-    cacheUse: deps.cacheUses.of(backend, model),
-  };
-  const { toTokens, room } = route;
-  const { limits } = deps;
-  return cutsOf(standby, { fromTokens: at, toTokens, limits, room: room - entries, mostTokens })[0];
+  const { flavour } = deps.memory.serverOf(backend);
+  return { speed: deps.memory.speed(backend), flavour, cacheUse: deps.cacheUses.of(backend, model) };
 }
 
 function stepTo(
@@ -144,21 +152,26 @@ function readerOf(job: PrefillJob): Pick<Step, 'reader'> {
   return job.purpose === 'catch-up' ? { reader: { name: sessionKey(job), part: 'main' } } : {};
 }
 
-/** No two prompts alike: an exact repeat has killed a server before. It is the end of the prompt, and stays cold. */
-function tailOf(): string {
-  return `(${randomUUID().slice(0, 8)})`;
+type Sending = { readonly deps: PrefillDeps; readonly sum: Sum; readonly signal: AbortSignal };
+
+async function sendCounted({ deps, sum, signal }: Sending, step: Step): Promise<StepReport> {
+  sum.steps += 1;
+  const report = await sendStep(deps, step, signal);
+  const { result, promptTokens, cachedTokens } = report;
+  if (result === 'lost') return report;
+  const isTold = promptTokens !== undefined && cachedTokens !== undefined;
+  const { computedTokens } = sum;
+  sum.computedTokens =
+    isTold && computedTokens !== undefined ? computedTokens + promptTokens - cachedTokens : undefined;
+  return report;
 }
 
 function noteStep({ deps, job }: Run, sum: Sum, report: StepReport): void {
-  const { promptTokens, cachedTokens } = report;
+  const { cachedTokens } = report;
   const before = sum.last?.promptTokens;
   if (before !== undefined && cachedTokens !== undefined && isStepLost(before, cachedTokens)) {
     deps.cacheUses.stepLost(job.backend, job.model);
   }
-  const computed =
-    promptTokens === undefined || cachedTokens === undefined ? undefined : promptTokens - cachedTokens;
-  const soFar = sum.first === undefined ? 0 : sum.computedTokens;
-  sum.computedTokens = soFar === undefined || computed === undefined ? undefined : soFar + computed;
   sum.first ??= report;
   sum.last = report;
 }

@@ -29,7 +29,6 @@ export function showFigures(stats) {
 function figuresOf({ totals, kvCache, percentiles }) {
   const mark = percentiles === 'estimated' ? '≈ ' : '';
   const { warm, cold } = totals.ttftMs;
-  const { saved } = kvCache;
   const known = totals.cacheKnownRequests;
   const inferred = totals.cacheInferredRequests > 0 ? `, ${totals.cacheInferredRequests} inferred` : '';
   return [
@@ -51,14 +50,7 @@ function figuresOf({ totals, kvCache, percentiles }) {
     },
     ttft('First content, warm', warm, mark),
     ttft('First content, cold', cold, mark),
-    {
-      name: 'Saved by the cache',
-      value: saved === null ? UNKNOWN : `≈ ${span(1000 * saved.seconds)}`,
-      note:
-        saved === null
-          ? 'no request tells'
-          : `estimate, ${span(1000 * saved.lowSeconds)} to ${span(1000 * saved.highSeconds)}`,
-    },
+    savedFigure(kvCache.saved),
     {
       name: 'Requests',
       value: count(totals.requests),
@@ -68,6 +60,15 @@ function figuresOf({ totals, kvCache, percentiles }) {
           : `${percent(totals.okPercent)} ok, ${count(totals.failed)} failed`,
     },
   ];
+}
+
+/** That nothing was saved is no estimate. @param {Stats['kvCache']['saved']} saved @returns {Figure} */
+function savedFigure(saved) {
+  const name = 'Saved by the cache';
+  if (saved === null) return { name, value: UNKNOWN, note: 'no request tells' };
+  if (saved.seconds <= 0) return { name, value: '0 s', note: 'nothing was saved' };
+  const bounds = `${span(1000 * saved.lowSeconds)} to ${span(1000 * saved.highSeconds)}`;
+  return { name, value: `≈ ${span(1000 * saved.seconds)}`, note: `estimate, ${bounds}` };
 }
 
 /** @param {string} name @param {Spread} spread @param {string} mark @returns {Figure} */

@@ -66,7 +66,9 @@ async function read(
   if (stats.size > limits.fileBytes) return `is larger than ${megabytes(limits.fileBytes)} MB`;
   const prefix = fromFile(await readFile(path, 'utf8'));
   if (typeof prefix === 'string') return prefix;
-  return fileOf(folder, prefix.project) === path ? prefix : 'has the name of another project';
+  if (fileOf(folder, prefix.project) !== path) return 'has the name of another project';
+  // A front that is used and does not change is not written again: its file is only touched.
+  return { ...prefix, savedAtMs: stats.mtimeMs };
 }
 
 export function megabytes(bytes: number): number {

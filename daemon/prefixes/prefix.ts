@@ -6,7 +6,7 @@ import { tokensOf } from '../../router/observation.ts';
 import { segments } from '../../wire/fingerprint.ts';
 import type { Conversation, JsonObject, Tool } from '../../wire/message.ts';
 import { projectFront } from '../../wire/opening.ts';
-import type { KeptPrompt } from '../keeper/prompts.ts';
+import type { KeptPrompt, ProjectPrompt } from '../keeper/prompts.ts';
 
 export type SavedPrefix = {
   /** Its working folder; empty where the client did not tell. */
@@ -19,7 +19,7 @@ export type SavedPrefix = {
   readonly tools: readonly Tool[];
   /** The project's rules and environment, which open the first message. */
   readonly opening: readonly string[];
-  /** Unix epoch, milliseconds. */
+  /** Unix epoch, milliseconds: when its project was last used, to the hour. */
   readonly savedAtMs: number;
 };
 
@@ -81,7 +81,7 @@ export function conversationOf({ system, tools, opening }: Omit<SavedPrefix, 'ha
 }
 
 /** As the keeper knows projects, so that it can warm this one again, too. */
-export function promptOfPrefix(prefix: SavedPrefix): KeptPrompt {
+export function promptOfPrefix(prefix: SavedPrefix): ProjectPrompt {
   const { project, backends, savedAtMs } = prefix;
   const conversation = conversationOf(prefix);
   const chain = segments(conversation).map(({ hash, text }) => ({
@@ -91,7 +91,7 @@ export function promptOfPrefix(prefix: SavedPrefix): KeptPrompt {
   return {
     ...(project !== '' && { project }),
     ...{ turnId: '', backend: backends[0] ?? '', model: '', kind: 'main', conversation, chain },
-    ...{ promptTokens: tokensOf(chain), endsTurn: true, endedAtMs: savedAtMs },
+    ...{ promptTokens: tokensOf(chain), endsTurn: true, endedAtMs: savedAtMs, backends, source: 'disk' },
   };
 }
 

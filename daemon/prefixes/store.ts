@@ -27,11 +27,6 @@ const LIMITS: StoreLimits = {
 };
 const MOST_PROBLEMS = 8;
 
-/** Where a person wants nothing kept, what was kept before goes, too. */
-export async function removePrefixes(home: string): Promise<void> {
-  await rm(prefixFolder(home), { recursive: true, force: true });
-}
-
 export function createPrefixStore(home: string, limits: StoreLimits = LIMITS): PrefixStore {
   const folder = prefixFolder(home);
   const refused: string[] = [];

@@ -68,7 +68,7 @@ function lookAt({ backends }: Config, name: string): Promise<BackendStatus> {
 function found(name: string, look: BackendStatus | undefined, { backends }: Config): string {
   const url = backends[name]?.url;
   if (look?.state === 'down')
-    return `– ${titleOf(name)} does not answer at ${url}\n    ${look.lastError ?? ''}`;
+    return `– No ${titleOf(name)}: ${look.lastError ?? `nothing is known of ${url}`}`;
   return `✓ ${titleOf(name)} ${look?.state === 'loading' ? 'loads its model' : 'answers'} at ${url}`;
 }
 

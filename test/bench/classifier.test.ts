@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { casesOf, inUnknownLetters } from '../../bench/classifier/cases.ts';
+import { evaluate } from '../../bench/classifier/evaluate.ts';
 import { fitClassifier } from '../../bench/classifier/fit.ts';
 import { fitLogistic, rowLogOdds, type SparseRow } from '../../bench/classifier/logistic.ts';
 import { editProbability, foldScorers } from '../../bench/classifier-folds.ts';
@@ -133,6 +138,34 @@ describe('the training', () => {
     assert.equal(hidden[7], hidden[9], 'a letter is hidden by the same one each time');
     assert.notEqual(inUnknownLetters('Why 3, Bob?', 'other'), hidden);
     assert.doesNotMatch(hidden, /[a-z]/i);
+  });
+});
+
+describe('the training command', () => {
+  it('writes nothing where a file that was named could not be read', (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'train-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const root = join(import.meta.dirname, '..', '..');
+    const weights = join(root, 'router', 'classifier-weights.ts');
+    const shipped = readFileSync(weights, 'utf8');
+    t.after(() => writeFileSync(weights, shipped));
+    const part = join(folder, 'part.jsonl');
+    writeFileSync(part, SESSIONS.map((session) => JSON.stringify(session)).join('\n'));
+    const args = [join(root, 'scripts', 'train-classifier.ts'), part, join(folder, 'typo.jsonl.gz')];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    assert.deepEqual([status, stdout], [1, '']);
+    assert.match(stderr, /Nothing was written, for .*typo\.jsonl\.gz would be missing/);
+    assert.equal(readFileSync(weights, 'utf8'), shipped);
+  });
+});
+
+describe('an evaluation', () => {
+  it('shows beside unknown letters what needs no words', () => {
+    const { figures } = evaluate(SESSIONS);
+    for (const name of ['trained, unknown letters', 'trained, no text', 'as the turn before']) {
+      const found = Object.entries(figures).find(([key]) => key.endsWith(`prompts, ${name}`));
+      assert.equal(found?.[1].n, 120, name);
+    }
   });
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -52,6 +52,16 @@ describe('a trace file', () => {
     assert.ok(complaints[2]?.includes('absent.jsonl.gz'));
   });
 
+  test('with a byte order mark keeps its first line', () => {
+    const path = join(folder, 'marked.jsonl');
+    writeFileSync(path, `\uFEFF${JSON.stringify(EDIT_THEN_QUESTION)}\n`);
+    for (const name of [path, `${path}.gz`]) {
+      if (name !== path) writeFileSync(name, gzipSync(readFileSync(path)));
+      const { sessions, complaints, unread } = readTraceFiles([name]);
+      assert.deepEqual([sessions.length, complaints, unread], [1, [], []]);
+    }
+  });
+
   test('that was cut off keeps its whole lines', () => {
     const path = join(folder, 'cut.jsonl.gz');
     const lines = Array.from({ length: 200 }, (_, session) => JSON.stringify({ ...longSession(9), session }));
@@ -64,8 +74,10 @@ describe('a trace file', () => {
 });
 
 describe('the command', () => {
-  const bench = join(import.meta.dirname, '..', '..', 'bench', 'routing.ts');
-  const run = (...args: string[]) => spawnSync(process.execPath, [bench, ...args], { encoding: 'utf8' });
+  const benches = join(import.meta.dirname, '..', '..', 'bench');
+  const runBench = (name: string, ...args: string[]) =>
+    spawnSync(process.execPath, [join(benches, `${name}.ts`), ...args], { encoding: 'utf8' });
+  const run = (...args: string[]) => runBench('routing', ...args);
 
   test('prints the agreed JSON, leaves out a damaged line with its name, and never switches without a cause', () => {
     const path = join(folder, 'days.jsonl.gz');
@@ -108,16 +120,30 @@ describe('the command', () => {
       stdout,
       /AnoCache, with catch-up in pauses, 30 % of edits fail on A\npolicy +bill +prefill +redo +preference/,
     );
+    assert.match(stdout, /reading and judging a request +kB +first ms +median +p99/);
+    assert.match(stdout, /many reminders +1\d{3} +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d .* ≤ 20/);
     assert.match(stdout, /auto within 2 % of the best plain policy or better in \d+ of 30 rows/);
     assert.match(stdout, /calls on A\/E % +hindsight\nequal +no .* \d+\.\d\/\d+\.\d +\d+\.\d\/\d+\.\d/);
+  });
+
+  test('says in one sentence what it does not know', () => {
+    for (const bench of ['routing', 'overhead', 'metrics', 'statusline', 'sessions', 'hybrid', 'cache']) {
+      const { status, stderr, stdout } = runBench(bench, '--nope');
+      assert.deepEqual([status, stderr, stdout], [2, "Unknown option '--nope'.\n", ''], bench);
+    }
   });
 
   test('says what is missing where there is nothing to measure', () => {
     const empty = join(folder, 'empty.jsonl');
     writeFileSync(empty, '');
+    const lengthless = join(folder, 'lengthless.jsonl');
+    const { events, ...session } = workday(1);
+    const without = events.map((event) => (event.kind === 'call' ? { ...event, ctx: 0 } : event));
+    writeFileSync(lengthless, JSON.stringify({ ...session, events: without }));
     for (const [args, says] of [
       [[], /Name at least one trace file/],
       [[empty], /no model call/],
+      [[lengthless], /^No model call says how long its prompt was \(ctx\): nothing could be replayed\.\n$/],
     ] as const) {
       const { status, stderr, stdout } = run(...args);
       assert.equal(status, 1);

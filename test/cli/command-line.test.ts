@@ -23,6 +23,11 @@ describe('the command line', () => {
     ['status', '--nonsense'],
     ['start', '--port'],
     ['logs', '-n', 'few'],
+    ['explain', '--nope'],
+    ['explain', '-1', '--jsn'],
+    ['explain', '-0'],
+    ['session', '-1.5'],
+    ['session', '--nope'],
     ['start', '--port', 'x'],
   ]) {
     it(`ends with 2 and a word on stderr for a usage error: ${args.join(' ') || 'no command'}`, async () => {
@@ -32,6 +37,11 @@ describe('the command line', () => {
       assert.notEqual(stderr, '');
     });
   }
+
+  it('names the bound of a number that is too large', async () => {
+    const { code, stderr } = await anyclaude(place, 'logs', '-n', '99999999');
+    assert.deepEqual([code, stderr], [2, '--lines takes a whole number to 999999, not "99999999".\n']);
+  });
 
   for (const args of [['--help'], ['--version'], ['run', '--help']]) {
     it(`ends with 0 and answers on stdout: ${args.join(' ')}`, async () => {
@@ -144,7 +154,7 @@ describe('doctor', () => {
       'doctor',
     );
     assert.equal(code, 1);
-    assert.match(stdout, /FAIL {2}mlx-lm .* start it with mlx_lm\.server/);
+    assert.match(stdout, /FAIL {2}mlx-lm .* start it with mlx_lm\.server --model <path> --port 1\n/);
     assert.match(stdout, /FAIL {2}lmstudio .* start it with lms server start/);
   });
 

@@ -122,13 +122,97 @@ test('the screen fits its terminal, and no message of a server moves the cursor'
   const message = 'gone \u001b[2J\u0007 – away';
   const attempts = [{ backend: 'mlx-lm', fault: 'reset', phase: 'queued', message, durationMs: 1 }] as const;
   const path = await recorded(t, [outcome('r-1', { ...WARM, attempts, message })]);
-  for (const columns of [40, 60, 80]) {
+  for (const columns of [20, 30, 40, 60, 80]) {
     const { stdout } = await explain(path, 'r-1', {}, { columns, colour: false, unicode: false });
     assert.match(stdout, /^[\x20-\x7e\n]+$/);
     const widest = Math.max(...stdout.split('\n').map(({ length }) => length));
     assert.ok(widest <= columns, `${widest} of ${columns} columns:\n${stdout}`);
-    assert.match(stdout, /lmstudio +5\.7/);
+    assert.match(stdout, columns < 30 ? /lmst\S+ +5\.7/ : /lmstudio +5\.7/);
   }
+});
+
+const BUSY = {
+  queue: 3.14,
+  load: 12.2,
+  prefill: 8.25,
+  decode: 14.15,
+  quality: 2.2,
+  preference: 2.1,
+  future: 112.9,
+};
+const IDLE = { queue: 0, load: 0, prefill: 30.2, decode: 20.15, quality: 1.2, preference: 0, future: 6.5 };
+
+function bill(backend: string, each: typeof BUSY): Cost {
+  const seconds = Object.values(each).reduce((sum, value) => sum + value, 0);
+  return { ...stays, backend, parts: each, seconds };
+}
+
+/** A request that has everything to tell: all parts of the bill, a fallback, a cache break and what was saved. */
+function eventful(): Outcome {
+  const { decision } = WARM;
+  assert.ok(decision);
+  const detail = 'Analysis goes to mlx-lm by task, and it has 17000 of the 18000 prompt tokens warm.';
+  const priced = { predicted: bill('mlx-lm', IDLE), alternatives: [bill('lmstudio', BUSY)] };
+  const message =
+    'mlx-lm at http://127.0.0.1:8081: The connection was reset before the first token (ECONNRESET).';
+  const attempt = { backend: 'mlx-lm', fault: 'reset', phase: 'before-first-token', durationMs: 4 } as const;
+  const names = [
+    'words: its wording',
+    'words: rule question-words 0.23',
+    'words: rule question-words 0.23 after edited',
+  ];
+  const contexts = [
+    'question marks: at the end',
+    'share of edits in earlier turns',
+    'last turn edited, 3 tools',
+  ];
+  return outcome('req_0123456789abcdef0123456789abcdef', {
+    ...WARM,
+    decision: { ...decision, ...priced, detail, passedOver: [] },
+    signals: [...names, ...contexts.map((name) => `context: ${name}`)].map((name) => ({
+      name,
+      value: -0.83,
+    })),
+    attempts: [{ ...attempt, message }],
+    cacheBreak: {
+      ...{
+        cause: 'tools-added',
+        segment: 'tools',
+        detail: 'tool list: +1 tool mcp__x__y',
+        lostTokens: 12_345,
+      },
+      ...{ lostSeconds: 8.125, lostSecondsBasis: 'inferred' },
+    },
+    saved: { seconds: 9.5, lowSeconds: 7, highSeconds: 12, basis: 'measured', coldSamples: 14 },
+  });
+}
+
+test('the parts of the bill add up to its total at every width, and what decides is never folded', async (t) => {
+  const path = await recorded(t, [eventful()]);
+  for (const columns of [50, 60, 70, 80, 100, 200]) {
+    const { stdout } = await explain(path, '-1', {}, { columns, colour: false, unicode: true });
+    const [titles = '', ...rows] = stdout.split('by part:\n')[1]?.split('\n').slice(0, 3) ?? [];
+    const until = titles.trim().split(/ +/).indexOf('TTFT');
+    assert.match(titles, columns < 90 ? /FUTURE +OTHER +TTFT/ : /FUTURE +TTFT/);
+    for (const row of rows) {
+      const [total = 0, ...each] = row.replace('*', '').trim().split(/ {2,}/).slice(1, until).map(Number);
+      const sum = each.reduce((all, value) => all + value, 0);
+      assert.ok(
+        Math.abs(sum - total) < 0.01,
+        `${sum}, not ${total}, at ${columns} columns:\n${titles}\n${row}`,
+      );
+    }
+  }
+});
+
+test('a request that has everything to tell fits one screen of 80 by 24', async (t) => {
+  const path = await recorded(t, [eventful()]);
+  const { stdout } = await explain(path, '-1', {}, { columns: 80, colour: false, unicode: true });
+  const lines = stdout.trimEnd().split('\n');
+  // One is the prompt's.
+  assert.ok(lines.length <= 23, `${lines.length} lines:\n${stdout}`);
+  assert.match(stdout, /its wording -0\.83/);
+  assert.match(stdout, /Left mlx-lm \(reset\): The connection was reset/);
 });
 
 test('the newest request is -1, the one before it -2, and a missing one is said to be missing', async (t) => {

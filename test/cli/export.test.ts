@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
@@ -10,8 +11,10 @@ import { keepUp } from '../../store/upkeep.ts';
 import { writeRecords } from '../../store/write.ts';
 import { writeMany } from '../store/many-requests.ts';
 import { NOW_MS, openedStore, outcome, temporaryFolder } from '../store/sample.ts';
+import { ended, newPlace } from './anyclaude.ts';
 import { assertDocumented } from './documented.ts';
 
+const MAIN = join(import.meta.dirname, '../../cli/main.ts');
 const HOUR_MS = 3_600_000;
 
 /** Takes a chunk at a time, slowly, and counts how many were written before it asked for more. */
@@ -133,6 +136,42 @@ test('CSV has a heading, quotes what needs it, and leaves empty what is unknown'
   const cells = new Map(titles.split(',').map((title, at) => [title, rest[0]?.split(',')[at]]));
   assert.equal(cells.get('request_id'), 'a');
   assert.equal((await exported(path, { format: 'csv', since: '2h', until: '1h' })).text, `${titles}\r\n`);
+});
+
+test('without a database CSV has the heading that it has with one', async (t) => {
+  const { path } = await filled(t, 1);
+  const none = join(temporaryFolder(t), 'anyclaude.db');
+  const missing = await exported(none, { format: 'csv' });
+  assert.equal(missing.exitCode, 0);
+  assert.match(missing.stderr, /Nothing has been recorded yet/);
+  assert.equal(missing.text, `${(await exported(path, { format: 'csv' })).text.split('\r\n')[0]}\r\n`);
+  assert.equal(existsSync(none), false);
+});
+
+test('a measure has no more digits than were measured', async (t) => {
+  const path = join(temporaryFolder(t), 'anyclaude.db');
+  const store = await openedStore(t, path);
+  await writeRecords(store.db, [toEnded(outcome('a', { overheadMs: 6.568656000000146 }), 'd-1')]);
+  assert.equal(JSON.parse((await exported(path, {})).text).overhead_ms, 6.569);
+});
+
+test('a disk that is full is told in a sentence, without a stack', {
+  skip: existsSync('/dev/full') ? false : 'there is no /dev/full here',
+}, async (t) => {
+  const place = newPlace();
+  t.after(() => place.remove());
+  for (const args of [['stats'], ['export', '--format', 'csv']]) {
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      env: place.env,
+      stdio: ['ignore', full, 'pipe'],
+    });
+    closeSync(full);
+    const { code, stderr } = await ended(child);
+    assert.equal(code, 1);
+    assert.match(stderr, /^anyclaude: the output could not be written: .*no space left on device/m);
+    assert.doesNotMatch(stderr, /^ +at /m);
+  }
 });
 
 test('where rows were pruned, a note says where their sums are', async (t) => {

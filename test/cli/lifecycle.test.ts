@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive } from '../../daemon/alive.ts';
-import { closeSites, openSite } from './site.ts';
+import { closeSites, openSite, untilOutput } from './site.ts';
 
 afterEach(closeSites);
 
@@ -130,6 +130,15 @@ describe('a daemon in the background', () => {
     assert.notEqual(after.pid, pid);
     assert.equal(after.mode, 'lmstudio');
     assert.deepEqual(JSON.parse(readFileSync(site.stateFile, 'utf8')).flags, { mode: 'lmstudio', config });
+  });
+
+  it('keeps the file that was named to it in the foreground, from whatever folder it is restarted', async () => {
+    const site = await openSite();
+    const config = join(site.place.env['HOME'] ?? '', 'my.json');
+    writeFileSync(config, '{"mode": "task"}');
+    const daemon = site.spawn(['start', '--foreground', '--config', 'my.json']);
+    await untilOutput(daemon.stderr, 'listens at');
+    assert.deepEqual(JSON.parse(readFileSync(site.stateFile, 'utf8')).flags, { config });
   });
 
   it('stays up where a restart is asked for with a wrong setting', async () => {

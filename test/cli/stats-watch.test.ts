@@ -56,7 +56,7 @@ describe('stats --watch', { skip: noPseudoTerminal }, () => {
       first.some((line) => line.includes('300 requests')),
       'the top has scrolled away',
     );
-    assert.ok(first.some((line) => /and \d+ rows more/.test(line)));
+    assert.ok(first.some((line) => /and \d+ rows before these/.test(line)));
     assert.ok(first.some((line) => line.startsWith('Prompt tokens')));
     const narrow = { columns: 50, rows: 18 };
     terminal.resize(narrow);

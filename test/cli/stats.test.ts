@@ -93,12 +93,17 @@ test('any other form of --since is answered with the forms there are', () => {
     '2026-13-01',
     '2026-03-01T99:00',
     '9999999d',
+    '999999d',
+    '99999999m',
   ];
   for (const text of wrong) {
     const parsed = parseSince(text, NOW_MS);
     assert.ok('problem' in parsed, text);
     assert.match(parsed.problem, /15m, 24h, 7d.*2026-01-31.*today/);
   }
+  const ages = parseSince('36526d', NOW_MS);
+  assert.ok('problem' in ages && /A span is 100 years at most/.test(ages.problem));
+  assert.ok('sinceMs' in parseSince('36525d', NOW_MS));
   const future = parseSince('2999-01-01', NOW_MS);
   assert.ok('problem' in future && /still to come/.test(future.problem));
 });
@@ -140,6 +145,8 @@ test('--until ends the period, a day at its end, and has the forms of --since', 
   const wrong = parsePeriod({ since: '1h', until: 'noon' }, now);
   assert.ok('problem' in wrong && /--until takes a span \(15m, 24h, 7d\), .*not "noon"/.test(wrong.problem));
   const path = await workingDayPath(t);
+  const early = await stats(path, { until: '2020-01-01' });
+  assert.match(early.stderr, /--until "2020-01-01" lies before the default --since 24h:/);
   const { exitCode, stderr } = await stats(path, { since: '1h', until: '2h' });
   assert.equal(exitCode, 2);
   assert.match(stderr, /--until "2h" lies before --since "1h"/);
@@ -390,6 +397,9 @@ test('more rows than anybody reads are counted, not shown', async (t) => {
   assert.ok(row !== undefined);
   const rows = Array.from({ length: 100 }, () => row);
   assert.match(drawn({ ...report, rows }, WIDE), /and 60 rows more: --csv and --json give all of them/);
+  const days = rows.map((each, at) => ({ ...each, day: `day ${at}` }));
+  const newest = drawn({ ...report, by: 'day', rows: days }, WIDE);
+  assert.match(newest, /^day 60 [\s\S]*^day 99 [\s\S]*and 60 rows before these: --csv/m);
 });
 
 test('by whatever is asked, the rows carry that key', async (t) => {

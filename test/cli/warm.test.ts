@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { afterEach, describe, it } from 'node:test';
+import { clearState, writeState } from '../../daemon/state.ts';
 import { assertDocumented } from './documented.ts';
 import { closeSites, openSite } from './site.ts';
 
@@ -14,6 +18,48 @@ describe('anyclaude warm', () => {
     assert.equal(idle.code, 0, idle.stderr);
     assert.match(idle.stderr, /^Nothing is known to warm/);
     assert.deepEqual(JSON.parse((await site.command('warm', '--json')).stdout), { schema: 1, prefills: [] });
+  });
+
+  it('names the mode where it is the reason that nothing is warmed', async () => {
+    const site = await openSite();
+    await site.command('start', '--mode', 'claude');
+    const { code, stderr } = await site.command('warm');
+    assert.equal(code, 0);
+    assert.match(stderr, /^Nothing is warmed in mode claude, which uses no local backend\./);
+  });
+
+  it('fails in one sentence where the daemon goes away in the middle', async () => {
+    const site = await openSite();
+    const fake = createServer((request, response) => {
+      if (request.url !== '/api/warm') return void response.end(`{"status":"ok","pid":${process.pid}}`);
+      response.write(
+        '{"project":"/shop","backend":"mlx-lm","result":"completed","steps":1,"durationMs":5}\n',
+        () => setImmediate(() => response.destroy()),
+      );
+    });
+    fake.listen(site.port, '127.0.0.1');
+    await once(fake, 'listening');
+    mkdirSync(site.place.home, { mode: 0o700 });
+    const about = { pid: process.pid, host: '127.0.0.1', port: site.port };
+    writeState(site.place.home, { ...about, version: '0.0.0', startedAtMs: Date.now(), flags: {} });
+    const { code, stderr } = await site.command('warm');
+    clearState(site.place.home, process.pid);
+    fake.close();
+    assert.equal(code, 1);
+    assert.match(stderr, /^The daemon did not answer to the end \(.+\): see anyclaude logs\.\n$/);
+  });
+
+  it('fails where no backend could be given anything', async () => {
+    const site = await openSite();
+    await site.command('start', '--mode', 'task');
+    const asked = site.heldRequest();
+    await asked;
+    site.backend.release();
+    await (await asked).text();
+    await site.backend.close();
+    const { code, stdout } = await site.command('warm');
+    assert.doesNotMatch(stdout, /: completed/);
+    assert.equal(code, 1, stdout);
   });
 
   it('prefills what the sessions of a project begin with, and tells of each backend how it went', async () => {

@@ -187,4 +187,10 @@ describe('a name made of a text', () => {
     assert.equal(toTitle(word).length, 60);
     assert.equal(toKebabName(word).length, 60);
   });
+
+  it('ends with a whole word', () => {
+    const long = 'Explain authentication infrastructure configuration-management responsibilities thoroughly';
+    assert.equal(toTitle(long), 'Explain authentication infrastructure');
+    assert.equal(toKebabName(long), 'explain-authentication-infrastructure-configuration');
+  });
 });

@@ -5,115 +5,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import type { Backend, BackendStatus } from '../../backend/backend.ts';
 import { loadConfig } from '../../daemon/config/config.ts';
-import { createFleet, type Fleet, type Member } from '../../daemon/fleet.ts';
-import type { PrefillJob, PrefillReport } from '../../daemon/keeper/prefill.ts';
 import { type RunningDaemon, startDaemon } from '../../daemon/main.ts';
-import type { SavedPrefix } from '../../daemon/prefixes/prefix.ts';
-import { restorePrefixes } from '../../daemon/prefixes/restore.ts';
 import { type FakeChat, startFakeChat } from '../fake/chat.ts';
-
-const NOW = 1_700_000_000_000;
-const DAY = 24 * 60 * 60_000;
-
-function prefix(project: string, backends: readonly string[], ageDays = 0): SavedPrefix {
-  return {
-    project,
-    backends,
-    hash: '',
-    system: project,
-    tools: [],
-    opening: [],
-    savedAtMs: NOW - ageDays * DAY,
-  };
-}
-
-async function fleetOf(states: Readonly<Record<string, () => BackendStatus['state']>>): Promise<Fleet> {
-  const members = Object.entries(states).map(
-    ([name, state]): Member => ({
-      name,
-      config: { url: 'http://127.0.0.1:1' } as Member['config'],
-      backend: { name, close: async () => {} } as unknown as Backend,
-      gate: { idle: true, inFlight: 0, queued: 0 },
-      probe: async () => ({ state: state() }),
-      proveAlive: async () => {},
-      model: () => `model of ${name}`,
-    }),
-  );
-  const fleet = createFleet(members, () => NOW);
-  await fleet.probeIdle();
-  return fleet;
-}
-
-const done: PrefillReport = { result: 'completed', steps: 1, durationMs: 1 };
-
-/** Plays the runner: `reports` in their order, then all goes well. */
-async function restored(
-  fleet: Fleet,
-  prefixes: readonly SavedPrefix[],
-  {
-    reports = [],
-    isRestored = () => false,
-  }: { reports?: PrefillReport[]; isRestored?: (backend: string) => boolean } = {},
-) {
-  const jobs: PrefillJob[] = [];
-  const controller = new AbortController();
-  const run = async (job: PrefillJob) => {
-    jobs.push(job);
-    await fleet.probeIdle();
-    return reports.shift() ?? done;
-  };
-  const options = { prefixes, fleet, run, isRestored, nowMs: NOW, signal: controller.signal, retryMs: 1 };
-  await restorePrefixes(options);
-  return jobs.map(
-    ({ purpose, backend, project, model }) => `${purpose} ${project} on ${backend} as ${model}`,
-  );
-}
-
-describe('after a start', () => {
-  it('each backend is given the fronts that it had, the newest three, and no old ones', async () => {
-    const fleet = await fleetOf({ a: () => 'up', b: () => 'up' });
-    const prefixes = [
-      ...[prefix('/1', ['a', 'b']), prefix('/2', ['a']), prefix('/3', ['a', 'gone'])],
-      ...[prefix('/4', ['a']), prefix('/old', ['b'], 30)],
-    ];
-    const jobs = await restored(fleet, prefixes);
-    assert.deepEqual(jobs.toSorted(), [
-      'restore /1 on a as model of a',
-      'restore /1 on b as model of b',
-      'restore /2 on a as model of a',
-      'restore /3 on a as model of a',
-    ]);
-  });
-
-  it('a front that a request got in the way of is tried again, one that failed is not', async () => {
-    const fleet = await fleetOf({ a: () => 'up' });
-    const cancelled: PrefillReport = { ...done, result: 'cancelled', reason: 'a request came in' };
-    const skipped: PrefillReport = { ...done, result: 'skipped', reason: 'a request runs' };
-    const failed: PrefillReport = { ...done, result: 'failed', reason: 'It died.' };
-    const prefixes = [prefix('/1', ['a']), prefix('/2', ['a'])];
-    const jobs = await restored(fleet, prefixes, { reports: [cancelled, skipped, failed] });
-    assert.deepEqual(
-      jobs.map((job) => job.split(' ')[1]),
-      ['/1', '/1', '/1', '/2'],
-    );
-  });
-
-  it('a server that is not up yet is waited for', async () => {
-    let state: BackendStatus['state'] = 'down';
-    const fleet = await fleetOf({ a: () => state });
-    const restoring = restored(fleet, [prefix('/1', ['a'])]);
-    state = 'up';
-    await fleet.probeIdle();
-    assert.equal((await restoring).length, 1);
-  });
-
-  it('a server that has its slots again is given nothing else', async () => {
-    const fleet = await fleetOf({ a: () => 'up' });
-    assert.deepEqual(await restored(fleet, [prefix('/1', ['a'])], { isRestored: () => true }), []);
-  });
-});
 
 describe('a daemon', () => {
   let home: string;
@@ -184,11 +78,15 @@ describe('a daemon', () => {
   it('keeps nothing where a person wants it so, and removes what was kept', async () => {
     mkdirSync(join(home, 'prefixes'), { mode: 0o700 });
     writeFileSync(join(home, 'prefixes', 'x.json'), '{}', { mode: 0o600 });
+    mkdirSync(join(home, 'mlx-cache', 'model'), { recursive: true, mode: 0o700 });
+    writeFileSync(join(home, 'mlx-cache', 'model', 'x.safetensors'), 'x', { mode: 0o600 });
+    writeFileSync(join(home, 'slots.json'), '{"format":1,"whole":[]}', { mode: 0o600 });
+    const kept = () => ['prefixes', 'mlx-cache', 'slots.json'].filter((name) => existsSync(join(home, name)));
     await start({ persistPrefixes: false });
     await ask();
-    while (existsSync(join(home, 'prefixes'))) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (let turns = 0; kept().length > 0 && turns < 1000; turns += 1)
+      await new Promise((resolve) => setTimeout(resolve, 5));
     await daemon.close();
-    assert.equal(existsSync(join(home, 'prefixes')), false);
-    assert.equal(existsSync(join(home, 'slots.json')), false);
+    assert.deepEqual(kept(), []);
   });
 });

@@ -143,6 +143,19 @@ describe('the front of a project, kept on disk', () => {
     while (statSync(file).mtimeMs <= old.getTime() + 1000)
       await new Promise((resolve) => setTimeout(resolve, 5));
   });
+
+  it('is as old as its last use, though it has not changed since', async () => {
+    await kept([prompt('/a', { endedAtMs: Date.now() - 20 * 24 * HOUR })]);
+    for (let day = 19; day >= 0; day -= 1) {
+      const store = createPrefixStore(home, limits());
+      const prefixes = createPrefixes(store);
+      await prefixes.load();
+      prefixes.note(prompt('/a', { endedAtMs: Date.now() - day * 24 * HOUR }));
+      await store.close();
+    }
+    const [prefix] = (await load()).found;
+    assert.ok(Date.now() - (prefix?.savedAtMs ?? 0) < HOUR, `used at ${prefix?.savedAtMs}`);
+  });
 });
 
 describe('a file that cannot be believed', () => {

@@ -134,6 +134,44 @@ describe('pauses', { skip }, () => {
     }
   });
 
+  it('reads a long prompt in more steps than mlx_lm.server has entries, and pushes nothing out', async (t) => {
+    const edits = await startMlx({ prefillTps: 2000, prefillStepSize: 256 });
+    t.after(() => edits.stop());
+    const backends = { 'mlx-lm': { url: mlx.url, contextWindow: 131_072 }, lmstudio: { url: edits.url } };
+    const { daemon, warmups, requests } = await site({ backends }, { stepSeconds: 0.2 });
+    const sessions = ['g', 'hh', 'iii'];
+    const asked = new Map<string, readonly object[]>();
+    for (const session of sessions) {
+      const first = question(`What does ${session} hold?`);
+      const answer = await ask(daemon, { session, messages: [first], lines: 40, title: session });
+      asked.set(session, [first, { role: 'assistant', content: answer.content }]);
+    }
+    const typo = edit('Fix the typo in src/far.ts');
+    const answer = await ask(daemon, { session: 'far', messages: [typo], lines: 400, title: 'far' });
+    await until(() =>
+      warmups().some(
+        ({ backend, session_id, result }) =>
+          backend === 'mlx-lm' && session_id === idOf('far') && result === 'completed',
+      ),
+    );
+    const run = warmups().find(({ session_id }) => session_id === idOf('far'));
+    assert.deepEqual([run?.['result'], run?.['reason']], ['completed', null]);
+    assert.ok(Number(run?.['steps']) > 10, `${run?.['steps']} requests`);
+    const before = sessions.length + 1;
+    for (const session of sessions) {
+      const messages = [...(asked.get(session) ?? []), question('What does it say then?')];
+      await ask(daemon, { session, messages, lines: 40, title: session });
+    }
+    const history = [typo, { role: 'assistant', content: answer.content }];
+    const messages = [...history, question('What was it?')];
+    await ask(daemon, { session: 'far', messages, lines: 400, title: 'far' });
+    await until(() => requests().length === before + sessions.length + 1);
+    for (const row of requests().slice(before)) {
+      assert.equal(row['backend'], 'mlx-lm');
+      assert.ok(Number(row['cached_tokens']) >= 0.8 * Number(row['prompt_tokens']), told(row));
+    }
+  });
+
   it('nothing is sent on battery', async () => {
     const { daemon, warmups } = await site({}, { power: async () => 'battery' });
     await ask(daemon, { session: 'three', messages: [question('What is it?')], lines: 1 });
@@ -239,9 +277,11 @@ type Asked = {
   /** Of the handbook in the system prompt, some eight tokens each. */
   readonly lines?: number;
   readonly agent?: string;
+  /** What the system prompt begins with, where sessions are to have nothing in common. */
+  readonly title?: string;
 };
 
-async function ask(daemon: RunningDaemon, { session, messages, lines = 80, agent }: Asked) {
+async function ask(daemon: RunningDaemon, { session, messages, lines = 80, agent, title = '' }: Asked) {
   const response = await fetch(`${daemon.url}/v1/messages`, {
     method: 'POST',
     headers: {
@@ -252,7 +292,7 @@ async function ask(daemon: RunningDaemon, { session, messages, lines = 80, agent
     },
     body: JSON.stringify({
       ...{ model: 'claude-anyclaude', max_tokens: 16 },
-      system: `You are a coding agent. ${filler(lines, 'handbook')}`,
+      system: `${title}You are a coding agent. ${filler(lines, 'handbook')}`,
       messages,
     }),
   });

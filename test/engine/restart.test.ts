@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
+import cron from 'node-cron';
 import { table } from '../../cli/terminal.ts';
 import { loadConfig } from '../../daemon/config/config.ts';
 import { type RunningDaemon, startDaemon } from '../../daemon/main.ts';
@@ -42,7 +43,7 @@ type Case = {
   readonly fronts: 'on disk' | 'not kept';
   readonly expected: 'warm' | 'cold';
   /** Begun by nobody's request: what is waited for before the first one. */
-  readonly by: 'the server' | 'the fronts on disk' | 'the warm command' | 'nothing';
+  readonly by: 'the server' | 'the fronts on disk' | 'the warm command' | 'the clock' | 'nothing';
 };
 
 const mlx: Kind = { name: 'mlx_lm.server', skip: noMlx, open: () => onPort((port) => startMlx({ port })) };
@@ -76,10 +77,15 @@ const CASES: readonly Case[] = [
   { kind: mlx, restarted: 'both', fronts: 'not kept', expected: 'cold', by: 'nothing' },
   { kind: mlx, restarted: 'daemon', fronts: 'on disk', expected: 'warm', by: 'the fronts on disk' },
   { kind: mlx, restarted: 'server', fronts: 'on disk', expected: 'warm', by: 'the warm command' },
+  { kind: mlx, restarted: 'server', fronts: 'on disk', expected: 'warm', by: 'the clock' },
   { kind: mlx, restarted: 'both', fronts: 'on disk', expected: 'warm', by: 'the fronts on disk' },
   { kind: servedMlx, restarted: 'server', fronts: 'not kept', expected: 'warm', by: 'the server' },
   { kind: servedMlx, restarted: 'both', fronts: 'not kept', expected: 'warm', by: 'the server' },
+  { kind: llama, restarted: 'daemon', fronts: 'not kept', expected: 'warm', by: 'the server' },
+  { kind: llama, restarted: 'server', fronts: 'not kept', expected: 'cold', by: 'nothing' },
   { kind: llama, restarted: 'both', fronts: 'not kept', expected: 'cold', by: 'nothing' },
+  { kind: llama, restarted: 'daemon', fronts: 'on disk', expected: 'warm', by: 'the fronts on disk' },
+  { kind: llama, restarted: 'server', fronts: 'on disk', expected: 'warm', by: 'the clock' },
   { kind: llama, restarted: 'both', fronts: 'on disk', expected: 'warm', by: 'the fronts on disk' },
   { kind: llamaSlots, restarted: 'both', fronts: 'on disk', expected: 'warm', by: 'the server' },
 ];
@@ -98,7 +104,7 @@ describe('the first request after a restart', { timeout: 400_000 }, () => {
   for (const one of CASES) {
     const { kind, restarted, fronts, expected, by } = one;
     const what = restarted === 'both' ? 'daemon and server' : `the ${restarted}`;
-    it(`is ${expected} on ${kind.name}, ${what} restarted, fronts ${fronts}`, {
+    it(`is ${expected} on ${kind.name}, ${what} restarted, fronts ${fronts}, by ${by}`, {
       skip: kind.skip,
     }, async () => {
       const home = mkdtempSync(join(tmpdir(), 'anyclaude-restart-'));
@@ -120,24 +126,27 @@ describe('the first request after a restart', { timeout: 400_000 }, () => {
 });
 
 /** Both projects are asked once, then come the restarts, then each is asked again by a new session. */
-async function play({ kind, restarted, fronts, by }: Case, home: string) {
+async function play(one: Case, home: string) {
+  const { kind, restarted, by } = one;
   logged = '';
+  const before = new Set(cron.getTasks().keys());
   const { start, close } = await kind.open();
   let server = await start();
-  let daemon = await open(home, server.url, fronts);
+  let daemon = await open(home, server.url, one);
   try {
     for (const project of PROJECTS) await ask(daemon, project, { session: 'first', tools: toolsFor(kind) });
     if (restarted !== 'server') await daemon.close();
     if (restarted !== 'daemon') {
       await server.stop();
-      if (by === 'the warm command') await untilState(daemon, 'down');
+      if (restarted === 'server') await untilState(daemon, 'down');
       server = await start();
     }
-    if (restarted !== 'server') daemon = await open(home, server.url, fronts);
+    if (restarted !== 'server') daemon = await open(home, server.url, one);
     if (by === 'the fronts on disk') await untilRestored(home);
     // It may have looked while nothing was there, and then looks again after a while.
     if (restarted === 'server') await untilState(daemon, 'up');
     if (by === 'the warm command') await warm(daemon);
+    if (by === 'the clock') await clockTicks(before);
     if (kind === llamaSlots)
       while ((logged.match(/a slot was restored/g) ?? []).length < PROJECTS.length) await sleep(50);
     const shares = [];
@@ -151,7 +160,7 @@ async function play({ kind, restarted, fronts, by }: Case, home: string) {
   }
 }
 
-async function open(home: string, url: string, fronts: Case['fronts']): Promise<RunningDaemon> {
+async function open(home: string, url: string, { fronts, by }: Case): Promise<RunningDaemon> {
   mkdirSync(home, { recursive: true });
   const backends = { 'mlx-lm': { url, contextWindow: 100_000, maxConcurrent: 1 }, lmstudio: null };
   const routes = { analysis: 'mlx-lm', edit: 'mlx-lm' };
@@ -161,6 +170,8 @@ async function open(home: string, url: string, fronts: Case['fronts']): Promise<
     backends,
     routes,
     persistPrefixes: fronts === 'on disk',
+    // The clock ticks while the test runs: what is shown of the others is not to be its work.
+    catchUp: { enabled: by === 'the clock' || by === 'the fronts on disk' },
     drainMs: 1000,
   };
   const file = { path: 'config.json', text: JSON.stringify(settings) };
@@ -233,6 +244,13 @@ async function warm({ url }: RunningDaemon): Promise<void> {
   const headers = { 'content-type': 'application/json' };
   const response = await fetch(`${url}/api/warm`, { method: 'POST', headers, body: '{}' });
   assert.equal(response.status, 200, await response.text());
+}
+
+/** Each job that the daemon gave to node-cron, once, in its order. */
+async function clockTicks(before: ReadonlySet<string>): Promise<void> {
+  const tasks = [...cron.getTasks()].filter(([id]) => !before.has(id)).map(([, task]) => task);
+  assert.ok(tasks.length > 0);
+  for (const task of tasks) await task.execute();
 }
 
 async function untilState({ url }: RunningDaemon, state: string): Promise<void> {

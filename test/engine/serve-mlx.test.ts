@@ -175,6 +175,17 @@ describe('serve-mlx', { skip: noMlx, timeout: 240_000 }, () => {
     assert.ok((cachedTokens(newest) ?? 0) > 500);
   });
 
+  it('keeps nothing where a person wants it so, and removes what it kept', async () => {
+    await runOnce();
+    writeFileSync(join(site.place.home, 'config.json'), JSON.stringify({ persistPrefixes: false }));
+    const server = await startKept(site);
+    assert.equal(existsSync(cacheFolder(site)), false, 'before the server serves anybody');
+    assert.ok((await ask(server, 'What is this?')).cached <= 5);
+    assert.match(server.log(), /the prompt cache is not kept: the configuration wants nothing kept\./);
+    assert.equal(await server.stop(), 0, server.log());
+    assert.equal(existsSync(cacheFolder(site)), false);
+  });
+
   it('serves on a disk that takes nothing, and says once that nothing is kept', async () => {
     configure(site, { saveEverySeconds: 1 });
     const server = await startKept(site, { fileBlocks: 8 });

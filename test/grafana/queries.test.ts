@@ -124,7 +124,7 @@ test('the query that names loaded models, as grafana/README.md shows it, finds t
   const readme = await readFile('grafana/README.md', 'utf8');
   const [, query = ''] = readme.match(/`(anyclaude_output_tokens_total \* [^`]+)`/) ?? [];
   const found = (await figures(query)).map(({ metric }) => `${metric['backend']}: ${metric['loaded']}`);
-  assert.deepEqual(found.sort(), ['lmstudio: fake-model', 'mlx-lm: fake-model']);
+  assert.deepEqual(found.sort(), ['lmstudio: qwen', 'mlx-lm: /models/qwen']);
 });
 
 test('Prometheus keeps the request behind a first token, and the daemon explains it', { skip }, async () => {

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import type { Outcome } from '../../router/outcome.ts';
 import { prose } from '../fixture/words.ts';
+import { outcome } from '../store/sample.ts';
 import { chromiumIsMissing, openChromium } from './chromium.ts';
 import { workingDay } from './past.ts';
 import { openStage, type Stage } from './stage.ts';
@@ -53,6 +55,26 @@ on('an empty page says how to connect Claude Code, and fills without a reload', 
   assert.match(await rows(page).first().innerText(), /analysis[\s\S]*mlx-lm[\s\S]*ok/);
   await end();
 });
+
+on(
+  'a cache that nothing was found in saved nothing, and that is no estimate',
+  { past: [coldRequest(Date.now())] },
+  async (stage) => {
+    const { page, end } = await visit(browser, stage.url);
+    await rows(page).first().waitFor();
+    await page.getByText('nothing was saved').waitFor();
+    assert.match(await text(page, '#figures'), /Saved by the cache\s+0 s\s+nothing was saved/i);
+    await end();
+  },
+);
+
+function coldRequest(nowMs: number): Outcome {
+  return outcome('cold', {
+    startedAtMs: nowMs - 60_000,
+    cache: { evidence: 'reported', promptTokens: 9000, cachedTokens: 0 },
+    saved: { seconds: 0, lowSeconds: 0, highSeconds: 0, basis: 'measured', coldSamples: 3 },
+  });
+}
 
 on(
   'a busy page: prefill clocks, a bar by the backend’s own count, and the day so far',

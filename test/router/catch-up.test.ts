@@ -64,7 +64,7 @@ const FLAVOURS: fc.Arbitrary<Flavour> = fc.constantFrom('mlx-lm', 'llama.cpp', '
 const RATES = fc.constantFrom(40, 200, 616, 3000);
 
 describe('the steps of a prefill', () => {
-  it('no request is expected to take longer than two seconds, but for the last that a full cache allows', () => {
+  it('no request is expected to take longer than two seconds, however little room a cache has', () => {
     fc.assert(
       fc.property(
         FLAVOURS,
@@ -80,23 +80,23 @@ describe('the steps of a prefill', () => {
           );
           for (const [at, cut] of cuts.entries()) {
             const before = cuts[at - 1] ?? from;
-            const isLastEntry = flavour === 'mlx-lm' && at + 1 >= room;
             const { seconds } = speed.ttft({ uncached: cut - before, cached: before });
-            assert.ok(isLastEntry || seconds <= 2 || cut - before <= 65, `${seconds} s for ${cut - before}`);
+            assert.ok(seconds <= 2 || cut - before <= 65, `${seconds} s for ${cut - before}`);
           }
         },
       ),
     );
   });
 
-  it('they go up to the end without a gap, and leave no more entries than there is room for', () => {
+  it('they go up to the end without a gap, or as far as there is room for their entries', () => {
     fc.assert(
       fc.property(FLAVOURS, RATES, ROOMS, fc.integer({ min: 1, max: 60_000 }), (flavour, rate, room, to) => {
         const cuts = cutsOf(
           { speed: speedOf(rate), flavour, cacheUse: 'steps' },
           { fromTokens: 0, toTokens: to, limits: PREFILL_LIMITS, room },
         );
-        assert.equal(cuts.at(-1), room < 1 ? undefined : to);
+        const isFull = flavour === 'mlx-lm' && cuts.length === room;
+        assert.ok(isFull || cuts.at(-1) === (room < 1 ? undefined : to));
         assert.ok(cuts.every((cut, at) => cut > (cuts[at - 1] ?? 0)));
         if (flavour === 'mlx-lm') assert.ok(cuts.length <= room);
       }),

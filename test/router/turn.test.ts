@@ -19,6 +19,14 @@ const toolResult = (id: string, more: Record<string, unknown>) => ({
 
 const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'AA==' } };
 
+describe('a turn of very many blocks', () => {
+  it('is read, however many there are', () => {
+    const reminder = { type: 'text', text: '<system-reminder>Plan mode is active</system-reminder>' };
+    const { planMode, promptText } = readMessages(user(Array<typeof reminder>(300_000).fill(reminder)));
+    assert.deepEqual([planMode, promptText], [true, undefined]);
+  });
+});
+
 describe('the prompt of a turn', () => {
   it('is the last text that a person wrote', () => {
     const body = new Session({ prompt: 'First.' }).answer().ask('Fix the spout.').body();

@@ -143,7 +143,7 @@ const WRONG: readonly (readonly [path: string, says: RegExp])[] = [
   ['/api/requests?task=edit&task=analysis', /"task" is given twice/],
   [`/api/requests?project=${'p'.repeat(301)}`, /"project" is longer than 300 characters/],
   ['/api/requests?break=oops', /"break" is "oops", but it must be one of: any, system-changed/],
-  ['/api/stats?by=model', /"by" is not known here: there are since/],
+  ['/api/stats?by=model', /"by" is not known here: there is since alone\./],
   ['/api/sessions?limit=501', /"limit"/],
   ['/api/series?since=1h&until=2h', /"since" must lie before until/],
 ];

@@ -36,6 +36,25 @@ describe('configuration', () => {
     assert.equal(config.token, undefined);
   });
 
+  it('knows how its servers are started at their own ports, and of none on another machine', () => {
+    const commands = (env: Record<string, string>) => {
+      const { backends } = load({ env });
+      return [backends['mlx-lm']?.startCommand, backends['lmstudio']?.startCommand];
+    };
+    assert.deepEqual(commands({}), [
+      'mlx_lm.server --model <path> --port 8081',
+      'lms server start --port 1234',
+    ]);
+    assert.deepEqual(commands({ MLX_LM_URL: 'http://[::1]:18081/v1', LMSTUDIO_URL: 'http://localhost' }), [
+      'mlx_lm.server --model <path> --port 18081',
+      'lms server start --port 80',
+    ]);
+    const away = { MLX_LM_URL: 'http://studio.local:8081', LMSTUDIO_URL: 'http://192.168.1.9:1234' };
+    assert.deepEqual(commands(away), [undefined, undefined]);
+    const own = file({ backends: { 'mlx-lm': { startCommand: 'ssh studio serve' } } });
+    assert.equal(load({ env: away, file: own }).backends['mlx-lm']?.startCommand, 'ssh studio serve');
+  });
+
   it('takes a flag before the environment, the environment before the file, the file before the default', () => {
     const written = file({ mode: 'task', port: 5001, drainMs: 1000 });
     const env = { ANYCLAUDE_MODE: 'mlx-lm', ANYCLAUDE_PORT: '5002' };

@@ -34,9 +34,9 @@ afterEach(async () => {
   }
 });
 
-type Options = { readonly power?: Power; readonly recorder?: PausesOptions['recorder'] };
+type Options = Partial<Pick<PausesOptions, 'power' | 'recorder' | 'stepSeconds'>>;
 
-async function start(settings: object = {}, { power, recorder }: Options = {}): Promise<Site> {
+async function start(settings: object = {}, { power, recorder, ...more }: Options = {}): Promise<Site> {
   const harness = await startHarness({ mode: 'task', ...settings });
   harness.lmstudio.status = { state: 'up', flavour: 'llama.cpp' };
   harness.mlx.status = { state: 'up', flavour: 'mlx-lm' };
@@ -48,6 +48,7 @@ async function start(settings: object = {}, { power, recorder }: Options = {}): 
     metrics: harness.metrics,
     power: power ?? (async () => 'mains'),
     settleMs: 1,
+    ...more,
   });
   harness.onOutcome.push(pauses.served);
   const site = Object.assign(harness, { pauses, warmups });
@@ -338,9 +339,9 @@ describe('the prefill runner', () => {
     if (!conversation) throw new Error('Ask first.');
     return { purpose: 'warm', backend: 'lmstudio', model: 'lmstudio-model', conversation, ...more };
   };
-  const asked = async (settings: object = {}): Promise<Site> => {
+  const asked = async (options: Options = {}): Promise<Site> => {
     // Its own plans stay out of the way.
-    const site = await start({ catchUp: { enabled: false }, ...settings });
+    const site = await start({ catchUp: { enabled: false } }, options);
     await done(post(site.url, question()));
     await until(() => site.deps.traffic.inFlight === 0);
     return site;
@@ -422,6 +423,25 @@ describe('the prefill runner', () => {
     const report = await site.pauses.prefiller.run(goneOn(job(site)));
     assert.deepEqual([report.result, report.reason], ['completed', undefined]);
     assert.ok(report.steps > 1, 'more steps than there is room for');
+  });
+
+  it('reads again, from the cache, the conversation that its steps would push out of mlx_lm.server', async () => {
+    const site = await asked({ stepSeconds: 0.1 });
+    const server = mlxOf(10);
+    site.mlx.scripts = [server.script];
+    const messages = [{ role: 'user', content: 'What does src/kept.ts do?' }];
+    const headers = { 'x-claude-code-session-id': 'kept', 'x-anyclaude-route': 'analysis' };
+    await done(post(site.url, question({ messages }), { headers }));
+    await until(() => site.deps.traffic.inFlight === 0);
+    const long = goneOn(job(site, { backend: 'mlx-lm', model: 'mlx-lm-model', sessionId: 'long' }), 5000);
+    const report = await site.pauses.prefiller.run(long);
+    assert.deepEqual([report.result, report.reason], ['completed', undefined]);
+    assert.ok(report.steps > 12, `${report.steps} requests`);
+    assert.ok(server.holds('What does src/kept.ts do?'), 'it was pushed out');
+    const again = site.mlx.asked.filter(({ conversation }) =>
+      JSON.stringify(conversation).includes('kept.ts'),
+    );
+    assert.ok(again.length > 1 && again.length < report.steps / 3, `${again.length} of ${report.steps}`);
   });
 
   it('keeps no room for subagents that have ended, but for those that still work', async () => {
@@ -534,9 +554,31 @@ function readsAll(site: Site): Script {
   };
 }
 
-/** By some 800 tokens. */
-function goneOn(job: PrefillJob): PrefillJob {
-  const messages = [...job.conversation.messages, ...said('x '.repeat(600))];
+/** Keeps the last so many prompts, as mlx_lm.server does: one that begins with another takes that one's place. */
+function mlxOf(entries: number) {
+  let held: readonly string[] = [];
+  const script: Script = async function* ({ conversation, promptTokens }): AsyncGenerator<StreamItem> {
+    const text = `${conversation.system} ${JSON.stringify(conversation.messages).slice(0, -1)}`;
+    const shared = Math.max(0, ...held.map((one) => sharedChars(one, text)));
+    const cachedTokens = Math.floor((promptTokens * shared) / text.length);
+    await sleep((promptTokens - cachedTokens) / 3);
+    held = [...held.filter((one) => !text.startsWith(one)), text].slice(-entries);
+    yield* opening();
+    yield { type: 'content_block_start', index: 0, content_block: { type: 'text', text: 'a' } };
+    yield* closing('max_tokens', { promptTokens, cachedTokens });
+  };
+  return { script, holds: (words: string) => held.some((one) => one.includes(words)) };
+}
+
+function sharedChars(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at += 1;
+  return at;
+}
+
+/** By some 800 tokens, or as many as are asked for. */
+function goneOn(job: PrefillJob, tokens = 800): PrefillJob {
+  const messages = [...job.conversation.messages, ...said('x '.repeat((tokens * 3) / 4))];
   return { ...job, conversation: { ...job.conversation, messages } };
 }
 
