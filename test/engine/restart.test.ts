@@ -94,7 +94,7 @@ const rows: string[][] = [
   ['restarted', 'server', 'fronts', 'by', 'cached tokens of the first request of each project'],
 ];
 
-describe('the first request after a restart', { timeout: 400_000 }, () => {
+describe('the first request after a restart', { timeout: 600_000 }, () => {
   const homes: string[] = [];
   after(() => {
     for (const home of homes) rmSync(home, { recursive: true, force: true });
