@@ -6,7 +6,7 @@ import type { Deps } from './deps.ts';
 import type { Plan } from './plan.ts';
 
 /** A server that runs answers in a few milliseconds, and a refusal is to be told within a second. */
-const PATIENCE_MS = 800;
+const PATIENCE_MS = 700;
 
 /** Resolves with true where a backend that matters to this plan has come up: then it is worth a new one. */
 export async function recheckFor(plan: Plan, { fleet, memory }: Deps): Promise<boolean> {

@@ -86,7 +86,7 @@ const SHOWN_BY: Readonly<Record<string, readonly [file: string, words: string]>>
   'npm run bench:cache': ['test/bench/cache.test.ts', "'bench/cache.ts', '--quick'"],
   'npm run bench:hybrid': ['test/bench/hybrid.test.ts', "'../../bench/hybrid.ts'"],
   'npm run bench:overhead': ['test/bench/overhead.test.ts', "'../../bench/overhead.ts'"],
-  'npm run bench:routing': ['test/bench/routing.test.ts', "'bench', 'routing.ts'"],
+  'npm run bench:routing': ['test/bench/routing.test.ts', "runBench('routing'"],
   'npm run bench:sessions': ['test/bench/sessions.test.ts', "'../../bench/sessions.ts'"],
   'npm run bench:metrics': ['test/bench/metrics.test.ts', "'../../bench/metrics.ts'"],
   'npm run bench:statusline': ['test/bench/statusline.test.ts', "'../../bench/statusline.ts'"],

@@ -49,10 +49,14 @@ class Run {
     }
   }
 
-  /** Where a test has failed: whatever is left of it. */
-  kill(): void {
+  /** Where a test has failed: its daemon is in a group of its own, so it is asked to end what it started. */
+  async kill(): Promise<void> {
     const { pid, exitCode, signalCode } = this.child;
-    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL');
+    if (pid === undefined || exitCode !== null || signalCode !== null) return;
+    this.ctrlC();
+    const late = setTimeout(() => process.kill(-pid, 'SIGKILL'), 10_000);
+    await this.ended;
+    clearTimeout(late);
   }
 
   /** As the terminal does it: every process of its group gets the signal. */
@@ -85,9 +89,7 @@ async function start({ args = [], env = {}, settings }: Setting): Promise<Run> {
     writeFileSync(join(place.home, 'config.json'), JSON.stringify(settings));
   }
   const run = new Run(args, place.env, port);
-  cleanups.push(place.remove, () => {
-    run.kill();
-  });
+  cleanups.push(place.remove, () => run.kill());
   return run;
 }
 

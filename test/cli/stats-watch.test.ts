@@ -60,10 +60,14 @@ describe('stats --watch', { skip: noPseudoTerminal }, () => {
     assert.ok(first.some((line) => line.startsWith('Prompt tokens')));
     const narrow = { columns: 50, rows: 18 };
     terminal.resize(narrow);
+    // stty sets one after the other, and each of them draws a frame.
     const second = await terminal.until(
-      (lines) => isDrawn(lines) && lines.every((line) => widthOf(stripVTControlCharacters(line)) <= 50),
+      (lines) =>
+        isDrawn(lines) &&
+        lines.length <= narrow.rows &&
+        lines.every((line) => widthOf(stripVTControlCharacters(line)) <= narrow.columns),
     );
-    assertFits(second, narrow);
+    assert.ok(second.some((line) => line.includes('300 requests')));
     terminal.press('q');
     const { code, before, after: left, text } = await terminal.ended();
     assert.deepEqual([code, left], [0, before]);
