@@ -35,7 +35,7 @@ export function createHealth(member: Member, wall: () => number, closing: AbortS
   let probing: { readonly sinceMs: number; readonly ended: Promise<void> } | undefined;
 
   async function probe(): Promise<void> {
-    const seen = await member.probe(closing);
+    const seen = await look();
     // A server that computes a long prefill may be too busy to answer a probe: that is not being down.
     if (seen.state === 'down' && member.gate.inFlight > 0 && belief.status.state === 'up') return;
     const { provenAtMs } = belief.status;
@@ -46,6 +46,15 @@ export function createHealth(member: Member, wall: () => number, closing: AbortS
       ...(provenAtMs === undefined ? {} : { provenAtMs }),
     };
     if (belief.needsProof && seen.state === 'up') await prove();
+  }
+
+  /** A machine that computes a prefill may be slow to answer: one that was up is asked again before silence counts. */
+  async function look(): Promise<BackendStatus> {
+    const sinceMs = wall();
+    const seen = await member.probe(closing);
+    const isDoubtful =
+      seen.state === 'down' && belief.status.state === 'up' && wall() - sinceMs > SILENT_AFTER_MS;
+    return isDoubtful ? member.probe(closing) : seen;
   }
 
   async function prove(): Promise<void> {

@@ -10,6 +10,10 @@ type Bench = {
   proofs: number;
   canProve: boolean;
   nowMs: number;
+  /** How long a probe takes. */
+  tookMs: number;
+  /** What is seen from the next probe on. */
+  then: BackendStatus | undefined;
   readonly gate: { idle: boolean; inFlight: number; queued: number };
 };
 
@@ -20,6 +24,8 @@ function bench(seen: BackendStatus = { state: 'up' }, more: object = {}): Bench 
     proofs: 0,
     canProve: true,
     nowMs: 1_000_000,
+    tookMs: 1,
+    then: undefined as BackendStatus | undefined,
     gate: { idle: true, inFlight: 0, queued: 0 },
   };
   const member: Member = {
@@ -35,7 +41,10 @@ function bench(seen: BackendStatus = { state: 'up' }, more: object = {}): Bench 
     gate: state.gate,
     probe: async () => {
       state.probes += 1;
-      return state.seen;
+      state.nowMs += state.tookMs;
+      const { seen } = state;
+      if (state.then !== undefined) state.seen = state.then;
+      return seen;
     },
     proveAlive: async () => {
       state.proofs += 1;
@@ -105,6 +114,30 @@ test('three broken streams in a row are not believed to be chance; a success in 
   assert.notEqual(b.fleet.status('a').state, 'down');
   b.fleet.failed('a', 'empty', 'x');
   assert.equal(b.fleet.status('a').state, 'down');
+});
+
+test('a backend that was up is asked a second time before its silence counts', async () => {
+  const b = bench();
+  await b.fleet.probeIdle();
+  const probes = b.probes;
+  b.seen = { state: 'down', lastError: 'It gave no answer.' };
+  b.tookMs = 1500;
+  b.then = { state: 'up' };
+  await b.fleet.probeIdle();
+  assert.deepEqual([b.fleet.status('a').state, b.probes - probes], ['up', 2]);
+  b.seen = { state: 'down', lastError: 'It gave no answer.' };
+  b.then = undefined;
+  await b.fleet.probeIdle();
+  assert.deepEqual([b.fleet.status('a').state, b.probes - probes], ['down', 4]);
+});
+
+test('a refusal is believed at once', async () => {
+  const b = bench();
+  await b.fleet.probeIdle();
+  const probes = b.probes;
+  b.seen = { state: 'down', lastError: 'Nothing answers there.' };
+  await b.fleet.probeIdle();
+  assert.deepEqual([b.fleet.status('a').state, b.probes - probes], ['down', 1]);
 });
 
 test('a busy backend is not probed, and one too busy to answer a probe is not down', async () => {
