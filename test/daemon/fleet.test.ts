@@ -13,7 +13,7 @@ type Bench = {
   /** How long a probe takes. */
   tookMs: number;
   /** What is seen from the next probe on. */
-  then: BackendStatus | undefined;
+  next: BackendStatus | undefined;
   readonly gate: { idle: boolean; inFlight: number; queued: number };
 };
 
@@ -25,7 +25,7 @@ function bench(seen: BackendStatus = { state: 'up' }, more: object = {}): Bench 
     canProve: true,
     nowMs: 1_000_000,
     tookMs: 1,
-    then: undefined as BackendStatus | undefined,
+    next: undefined as BackendStatus | undefined,
     gate: { idle: true, inFlight: 0, queued: 0 },
   };
   const member: Member = {
@@ -43,7 +43,7 @@ function bench(seen: BackendStatus = { state: 'up' }, more: object = {}): Bench 
       state.probes += 1;
       state.nowMs += state.tookMs;
       const { seen } = state;
-      if (state.then !== undefined) state.seen = state.then;
+      if (state.next !== undefined) state.seen = state.next;
       return seen;
     },
     proveAlive: async () => {
@@ -122,11 +122,11 @@ test('a backend that was up is asked a second time before its silence counts', a
   const probes = b.probes;
   b.seen = { state: 'down', lastError: 'It gave no answer.' };
   b.tookMs = 1500;
-  b.then = { state: 'up' };
+  b.next = { state: 'up' };
   await b.fleet.probeIdle();
   assert.deepEqual([b.fleet.status('a').state, b.probes - probes], ['up', 2]);
   b.seen = { state: 'down', lastError: 'It gave no answer.' };
-  b.then = undefined;
+  b.next = undefined;
   await b.fleet.probeIdle();
   assert.deepEqual([b.fleet.status('a').state, b.probes - probes], ['down', 4]);
 });
