@@ -45,6 +45,7 @@ export function dbCheck(io: DbIo): Promise<ExitCode> {
   return withFile(io, async (path) => {
     const { bytes, schema, state, requests, problems } = checkFile(path);
     const version = {
+      empty: 'nothing was ever recorded in it',
       current: 'current',
       older: 'older than this anyclaude; the next start of the daemon brings it up to date',
       newer: 'newer than this anyclaude, which leaves it as it is; update anyclaude',

@@ -8,7 +8,7 @@ import { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { MIGRATIONS } from '../migrations/index.ts';
 import { readAsInterrupted } from './daemons.ts';
-import { inspectFile, isEmptyFile } from './inspect.ts';
+import { inspectFile } from './inspect.ts';
 import { migrate, schemaState } from './migrate.ts';
 import type { Schema } from './schema.ts';
 import { requireSafeSqlite, StoreDialect } from './sqlite.ts';
@@ -97,12 +97,11 @@ async function openForReading({ path, migrations = MIGRATIONS }: OpenOptions): P
   if (!existsSync(path)) {
     return missing(`there is no database at ${path}`);
   }
-  // A start that was cut off leaves one.
-  if (isEmptyFile(path)) return missing(`the database at ${path} is empty`);
   const sqlite = new Database(path, { readonly: true, fileMustExist: true, timeout: 1000 });
   try {
     requireSafeSqlite(sqlite);
     const state = schemaState(sqlite, migrations);
+    if (state === 'empty') return closing(sqlite, missing(`the database at ${path} is empty`));
     if (state === 'newer') return closing(sqlite, newer(path));
     if (state === 'older') return closing(sqlite, older(path));
     const database = store(path, sqlite);

@@ -12,7 +12,7 @@ export type CheckReport = {
   readonly bytes: number;
   /** The last step of the schema that was taken. */
   readonly schema: string;
-  readonly state: 'current' | 'older' | 'newer';
+  readonly state: ReturnType<typeof schemaState>;
   readonly requests: number;
   /** What is wrong, a sentence each; of a sound file nothing. */
   readonly problems: readonly string[];

@@ -8,9 +8,16 @@ import type { Schema } from './schema.ts';
 
 type Migrations = Readonly<Record<string, Migration>>;
 
-/** `newer`: steps were applied that this program does not know. `older`: known steps are missing. */
-export function schemaState(sqlite: Database.Database, known: Migrations): 'current' | 'older' | 'newer' {
+/**
+ * `newer`: steps were applied that this program does not know. `older`: known steps are missing. `empty`: no step was
+ * ever applied, as in the moment before the first.
+ */
+export function schemaState(
+  sqlite: Database.Database,
+  known: Migrations,
+): 'current' | 'older' | 'newer' | 'empty' {
   const applied = appliedSteps(sqlite);
+  if (applied.length === 0) return 'empty';
   if (applied.some((name) => !(name in known))) return 'newer';
   return applied.length === Object.keys(known).length ? 'current' : 'older';
 }

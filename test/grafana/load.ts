@@ -34,7 +34,7 @@ export async function openSite(): Promise<Site> {
     port: 0,
     drainMs: 1_000,
     allowCloud: true,
-    claude: { baseUrl: claude.url },
+    claude: { baseUrl: claude.url, model: 'claude-opus-5-5' },
     backends: { 'mlx-lm': { url: mlx.url, contextWindow: 32_768 }, lmstudio: { url: lmstudio.url } },
   };
   const file = { path: 'config.json', text: JSON.stringify(settings) };

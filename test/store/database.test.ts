@@ -123,6 +123,16 @@ test('a sound database, and an empty file, are not moved aside', async (t) => {
   }
 });
 
+test('a database in the moment before its first table is one that nothing was recorded in', async (t) => {
+  const path = join(temporaryFolder(t), 'anyclaude.db');
+  const begun = new Database(path);
+  begun.pragma('journal_mode = WAL');
+  const opened = await openDatabase({ path, mode: 'read', nowMs: NOW_MS });
+  assert.ok(opened.state === 'unusable');
+  assert.equal(opened.why, 'missing');
+  begun.close();
+});
+
 test('a newer schema is neither written nor read, and stays as it is to the byte', async (t) => {
   const path = join(temporaryFolder(t), 'anyclaude.db');
   const migrations = { ...MIGRATIONS, '9999-future': { up: async () => {} } };
