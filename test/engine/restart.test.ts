@@ -82,7 +82,10 @@ const CASES: readonly Case[] = [
   { kind: servedMlx, restarted: 'server', fronts: 'not kept', expected: 'warm', by: 'the server' },
   { kind: servedMlx, restarted: 'both', fronts: 'not kept', expected: 'warm', by: 'the server' },
   { kind: llama, restarted: 'daemon', fronts: 'not kept', expected: 'warm', by: 'the server' },
+  { kind: llama, restarted: 'server', fronts: 'not kept', expected: 'cold', by: 'nothing' },
   { kind: llama, restarted: 'both', fronts: 'not kept', expected: 'cold', by: 'nothing' },
+  { kind: llama, restarted: 'daemon', fronts: 'on disk', expected: 'warm', by: 'the server' },
+  { kind: llama, restarted: 'server', fronts: 'on disk', expected: 'warm', by: 'the clock' },
   { kind: llama, restarted: 'both', fronts: 'on disk', expected: 'warm', by: 'the fronts on disk' },
   { kind: llamaSlots, restarted: 'both', fronts: 'on disk', expected: 'warm', by: 'the server' },
 ];
